@@ -58,7 +58,11 @@ CREATE TABLE aliases (
 );
 
 -- The UID space that the same-named folders of one owner share. owner is 'u<user_id>', or 'm<mailbox_id>' where a mailbox
--- has no user. Its row lock puts every change of the group in order.
+-- has no user. Its row lock puts every change of the group in order. The row outlives its last folder, so that a name that
+-- comes back never gets a smaller UIDVALIDITY.
+CREATE SEQUENCE uid_validities AS bigint;
+SELECT setval('uid_validities', extract(epoch FROM now())::bigint);
+
 CREATE TABLE folder_groups (
     organization_id bigint NOT NULL,
     group_id        bigint GENERATED ALWAYS AS IDENTITY,
@@ -80,7 +84,6 @@ CREATE TABLE folders (
     mailbox_id      bigint NOT NULL,
     group_id        bigint NOT NULL,
     name            text NOT NULL,                  -- whole path inside the mailbox: 'INBOX', 'Work/2024'
-    selectable      boolean NOT NULL DEFAULT true,
     special_use     text,                           -- '\Sent' …
     messages        bigint NOT NULL DEFAULT 0,
     unseen          bigint NOT NULL DEFAULT 0,

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""A bounded pool of PostgreSQL connections. A statement outside a transaction is one round trip and its own transaction.
+
+Waiting uses threading primitives only: cooperative in a patched worker, plain in the operator's command.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import psycopg2
+import psycopg2.extensions
+
+from imapd import errors
+
+Row = tuple[Any, ...]
+
+# SQLSTATEs after which the same transaction can be tried again: serialization_failure, deadlock_detected.
+RETRIED = {"40001", "40P01"}
+ATTEMPTS = 4
+
+# What functions in migrations/ raise on purpose, and what constraints say.
+MEANING: dict[str, type[errors.MailError]] = {
+    "IM001": errors.OverQuota,
+    "IM002": errors.NotFound,
+    "IM003": errors.LimitReached,
+    "IM004": errors.NoTarget,
+    "IM005": errors.AlreadyExists,
+    "IM006": errors.HasChildren,
+    "23505": errors.AlreadyExists,
+    "23503": errors.NotFound,
+    "55P03": errors.InUse,       # lock_not_available: lock_timeout
+    "57014": errors.InUse,       # query_canceled: statement_timeout
+    "40001": errors.InUse,
+    "40P01": errors.InUse,
+}
+
+
+class Pending(NamedTuple):
+    """How a connection is opened."""
+
+    dsn: str
+    options: str
+    connect_timeout_seconds: int
+
+
+class Database:
+    """Runs statements on at most `size` connections.
+
+    Raises errors.Unavailable where PostgreSQL cannot be reached or no connection comes free in time, and the error of
+    MEANING where a statement was refused.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        size: int = 8,
+        *,
+        statement_timeout_seconds: float = 30,
+        lock_timeout_seconds: float = 10,
+        connect_timeout_seconds: float = 5,
+        wait_seconds: float = 15,
+        application_name: str = "imapd",
+    ):
+        options = (
+            f"-c statement_timeout={int(statement_timeout_seconds * 1000)} "
+            f"-c lock_timeout={int(lock_timeout_seconds * 1000)} "
+            "-c idle_in_transaction_session_timeout=30000 -c synchronous_commit=on -c timezone=UTC -c jit=off"
+        )
+        self._how = Pending(dsn, options, max(2, int(connect_timeout_seconds)))
+        self._application_name = application_name
+        self._free: list[psycopg2.extensions.connection] = []
+        self._room = threading.Semaphore(size)
+        self._wait_seconds = wait_seconds
+        self.statements = 0  # since the start: what tests hold commands to
+
+    def rows(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+        """All rows of one statement, which is its own transaction."""
+        return self._run(sql, params, fetch=True)
+
+    def row(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
+        """The first row of one statement, or None."""
+        rows = self._run(sql, params, fetch=True)
+        return rows[0] if rows else None
+
+    def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> None:
+        """One statement whose rows, if any, nobody wants."""
+        self._run(sql, params, fetch=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator["Transaction"]:
+        """A transaction over several statements; nothing may wait for a client inside."""
+        with self._connection() as connection:
+            connection.autocommit = False
+            try:
+                yield Transaction(self, connection)
+                connection.commit()
+            except BaseException:
+                if not connection.closed:
+                    connection.rollback()
+                raise
+            finally:
+                if not connection.closed:
+                    connection.autocommit = True
+
+    def close(self) -> None:
+        """Closes the connections that nobody uses."""
+        while self._free:
+            self._free.pop().close()
+
+    def _run(self, sql: str, params: Any, fetch: bool) -> list[Row]:
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._connection() as connection:
+                    return self._statement(connection, sql, params, fetch)
+            except psycopg2.Error as error:
+                if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
+                    raise meaning(error) from error
+                time.sleep(0.01 * 3**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def _statement(self, connection: Any, sql: str, params: Any, fetch: bool) -> list[Row]:
+        self.statements += 1
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params or None)
+            return cursor.fetchall() if fetch else []
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg2.extensions.connection]:
+        """A connection for a while. It goes back only where the work on it ended in a known state."""
+        if not self._room.acquire(timeout=self._wait_seconds):
+            raise errors.Unavailable
+        try:
+            connection = self._free.pop() if self._free else self._open()
+            try:
+                yield connection
+            except (psycopg2.Error, errors.MailError):
+                self._give_back(connection)
+                raise
+            except BaseException:  # a time-out or a kill may have left an answer unread on the wire
+                connection.close()
+                raise
+            self._give_back(connection)
+        finally:
+            self._room.release()
+
+    def _give_back(self, connection: psycopg2.extensions.connection) -> None:
+        if connection.closed:
+            # The server went away: what lies in the pool is most likely as dead as this one.
+            self.close()
+        else:
+            self._free.append(connection)
+
+    def _open(self) -> psycopg2.extensions.connection:
+        try:
+            connection = psycopg2.connect(
+                self._how.dsn,
+                options=self._how.options,
+                connect_timeout=self._how.connect_timeout_seconds,
+                application_name=self._application_name,
+                keepalives_idle=30,
+                keepalives_interval=10,
+                keepalives_count=3,
+            )
+        except psycopg2.OperationalError as error:
+            raise errors.Unavailable from error
+        connection.autocommit = True
+        return connection
+
+
+class Transaction:
+    """What `Database.transaction()` gives: the same three verbs, on one connection."""
+
+    def __init__(self, database: Database, connection: psycopg2.extensions.connection):
+        self._database = database
+        self._connection = connection
+
+    def rows(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+        try:
+            return self._database._statement(self._connection, sql, params, fetch=True)
+        except psycopg2.Error as error:
+            raise meaning(error) from error
+
+    def row(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
+        rows = self.rows(sql, params)
+        return rows[0] if rows else None
+
+    def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> None:
+        try:
+            self._database._statement(self._connection, sql, params, fetch=False)
+        except psycopg2.Error as error:
+            raise meaning(error) from error
+
+
+def meaning(error: psycopg2.Error) -> Exception:
+    """The neutral word for what PostgreSQL said; an error of ours in SQL stays what it is, to be logged."""
+    if error.pgcode in MEANING:
+        return MEANING[error.pgcode]()
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return errors.Unavailable()
+    return error
+
+
+def with_retries(work: Callable[[], Any]) -> Any:
+    """Runs a whole transaction again where it lost a deadlock or a serialisation race; raises errors.InUse at last."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return work()
+        except errors.InUse:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.01 * 3**attempt)
+    raise AssertionError("the loop returns or raises")

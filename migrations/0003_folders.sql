@@ -1,0 +1,202 @@
+-- What changes folders: create, delete, rename. The rules of folder groups stand here and nowhere else.
+
+-- The group of an owner's folders of one name, made where there is none. A group whose last folder is gone comes back
+-- with a greater UIDVALIDITY: its old UIDs mean nothing any more. The row is locked.
+CREATE FUNCTION group_named(org bigint, whose text, named text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    grp bigint;
+BEGIN
+    INSERT INTO folder_groups (organization_id, owner, name, uid_validity)
+    VALUES (org, whose, named, nextval('uid_validities'))
+    ON CONFLICT (organization_id, owner, name) DO UPDATE SET owner = excluded.owner
+    RETURNING group_id INTO grp;
+    UPDATE folder_groups g SET uid_validity = nextval('uid_validities'), uid_next = 1, keywords = '{}',
+           modseq = g.modseq + 1, changes_floor = g.modseq + 1
+     WHERE g.organization_id = org AND g.group_id = grp AND g.uid_next > 1
+       AND NOT EXISTS (SELECT FROM folders f WHERE f.organization_id = org AND f.group_id = grp);
+    RETURN grp;
+END $$;
+
+-- Who owns the UID space of a mailbox's folders.
+CREATE FUNCTION owner_of(org bigint, box bigint) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN m.user_id IS NULL THEN 'm' || m.mailbox_id ELSE 'u' || m.user_id END
+      FROM mailboxes m WHERE m.organization_id = org AND m.mailbox_id = box
+$$;
+
+-- Raises IM005 where the folder is there already, IM003 where the mailbox has as many as it may.
+CREATE FUNCTION create_folder(org bigint, box bigint, named text, use text, most bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    made bigint;
+BEGIN
+    IF (SELECT count(*) FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box) >= most THEN
+        RAISE EXCEPTION 'too many folders' USING ERRCODE = 'IM003';
+    END IF;
+    INSERT INTO folders (organization_id, mailbox_id, group_id, name, special_use)
+    VALUES (org, box, group_named(org, owner_of(org, box), named), named, use)
+    ON CONFLICT (organization_id, mailbox_id, name) DO NOTHING
+    RETURNING folder_id INTO made;
+    IF made IS NULL THEN
+        RAISE EXCEPTION 'folder exists' USING ERRCODE = 'IM005';
+    END IF;
+    RETURN made;
+END $$;
+
+-- Deletes one folder with its messages; inferior names stay. Returns its group. Raises IM002 where there is none.
+CREATE FUNCTION delete_folder(org bigint, folder bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    grp bigint;
+    gone bigint[];
+    now_modseq bigint;
+BEGIN
+    SELECT f.group_id INTO grp FROM folders f WHERE f.organization_id = org AND f.folder_id = folder;
+    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id = grp FOR NO KEY UPDATE;
+    PERFORM FROM folders f WHERE f.organization_id = org AND f.folder_id = folder AND f.group_id = grp FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM002';
+    END IF;
+    gone := remove_messages(org, grp, folder, int8multirange(int8range(1, NULL)), false);
+    SELECT t.now_modseq INTO now_modseq FROM take_uids(org, grp, 0) t;
+    INSERT INTO changes (organization_id, group_id, modseq, expunged)
+    VALUES (org, grp, now_modseq, uid_set(gone));
+    DELETE FROM shared_mailbox_access a WHERE a.organization_id = org AND a.folder_id = folder;
+    DELETE FROM folders f WHERE f.organization_id = org AND f.folder_id = folder;
+    RETURN grp;
+END $$;
+
+-- Puts all messages of a folder into another group: new UIDs there, expunged here. Both groups are locked by it.
+CREATE FUNCTION regroup_folder(org bigint, folder bigint, grp bigint, target_group bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    taken record;
+    uids bigint[];
+BEGIN
+    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, target_group)
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    SELECT array_agg(m.uid ORDER BY m.uid) INTO uids
+      FROM messages m WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder;
+    SELECT * INTO taken FROM take_uids(org, target_group, coalesce(cardinality(uids), 0));
+    UPDATE messages m SET group_id = target_group, uid = taken.first + n.i - 1, modseq = taken.now_modseq
+      FROM unnest(uids) WITH ORDINALITY AS n(uid, i)
+     WHERE m.organization_id = org AND m.group_id = grp AND m.uid = n.uid;
+    UPDATE folder_groups g SET keywords = ARRAY(SELECT DISTINCT ON (lower(w)) w FROM unnest(g.keywords || s.keywords) w)
+      FROM folder_groups s
+     WHERE g.organization_id = org AND g.group_id = target_group AND s.organization_id = org AND s.group_id = grp;
+    INSERT INTO changes (organization_id, group_id, modseq, added)
+    VALUES (org, target_group, taken.now_modseq,
+            CASE WHEN uids IS NULL THEN '{}'::int8multirange
+                 ELSE int8multirange(int8range(taken.first, taken.first + cardinality(uids))) END);
+    INSERT INTO changes (organization_id, group_id, modseq, expunged)
+    SELECT org, grp, t.now_modseq, uid_set(uids) FROM take_uids(org, grp, 0) t;
+    UPDATE folders f SET group_id = target_group, recent_uid = taken.first
+     WHERE f.organization_id = org AND f.folder_id = folder;
+END $$;
+
+-- Gives one folder another name, in the same mailbox or in another of the organisation. Its UIDs and UIDVALIDITY stay
+-- where nobody else lives under either name; else it gets new UIDs in the group that it joins.
+CREATE FUNCTION rename_folder(org bigint, folder bigint, box bigint, named text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    was record;
+    whose text := owner_of(org, box);
+    other record;
+BEGIN
+    SELECT f.*, g.owner, g.uid_validity AS validity,
+           EXISTS (SELECT FROM folders o WHERE o.organization_id = org AND o.group_id = f.group_id
+                      AND o.folder_id <> f.folder_id) AS shared
+      INTO was
+      FROM folders f JOIN folder_groups g USING (organization_id, group_id)
+     WHERE f.organization_id = org AND f.folder_id = folder;
+    IF EXISTS (SELECT FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box AND f.name = named) THEN
+        RAISE EXCEPTION 'folder exists' USING ERRCODE = 'IM005';
+    END IF;
+    SELECT g.group_id, g.uid_validity,
+           EXISTS (SELECT FROM folders o WHERE o.organization_id = org AND o.group_id = g.group_id) AS occupied
+      INTO other
+      FROM folder_groups g WHERE g.organization_id = org AND g.owner = whose AND g.name = named;
+    IF other.group_id = was.group_id THEN
+        NULL;                                   -- the same name in another mailbox of the same user
+    ELSIF was.shared OR coalesce(other.occupied, false) THEN
+        PERFORM regroup_folder(org, folder, was.group_id, group_named(org, whose, named));
+    ELSE
+        -- The group takes the new name; the memory of both names' UIDVALIDITY changes places with it.
+        UPDATE folder_groups g SET owner = '', name = g.group_id::text
+         WHERE g.organization_id = org AND g.group_id = other.group_id;
+        UPDATE folder_groups g SET owner = whose, name = named, modseq = g.modseq + 1,
+               uid_validity = CASE WHEN other.uid_validity > was.validity THEN nextval('uid_validities') ELSE was.validity END
+         WHERE g.organization_id = org AND g.group_id = was.group_id;
+        INSERT INTO changes (organization_id, group_id, modseq)
+        SELECT org, g.group_id, g.modseq FROM folder_groups g WHERE g.organization_id = org AND g.group_id = was.group_id;
+        IF other.group_id IS NOT NULL THEN
+            UPDATE folder_groups g SET owner = was.owner, name = was.name, uid_next = greatest(g.uid_next, 2),
+                   uid_validity = greatest(g.uid_validity, was.validity)
+             WHERE g.organization_id = org AND g.group_id = other.group_id;
+        ELSE
+            INSERT INTO folder_groups (organization_id, owner, name, uid_validity, uid_next)
+            VALUES (org, was.owner, was.name, was.validity, 2);
+        END IF;
+    END IF;
+    IF box <> was.mailbox_id THEN
+        PERFORM charge(org, folder, -was.messages, -was.size, 0, 0, 0);
+        UPDATE folders f SET mailbox_id = box WHERE f.organization_id = org AND f.folder_id = folder;
+        PERFORM charge(org, folder, was.messages, was.size, 0, 0, 0);
+    END IF;
+    UPDATE folders f SET name = named WHERE f.organization_id = org AND f.folder_id = folder;
+END $$;
+
+-- RENAME of a whole tree: the folder, if it is there, and all its inferiors. Returns the groups that were touched.
+-- Raises IM002 where there is nothing to rename.
+CREATE FUNCTION rename_tree(org bigint, box bigint, old text, target_box bigint, new text) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    groups bigint[] := '{}';
+BEGIN
+    FOR one IN
+        SELECT f.folder_id, f.group_id, new || substr(f.name, length(old) + 1) AS named
+          FROM folders f
+         WHERE f.organization_id = org AND f.mailbox_id = box
+           AND (f.name = old OR starts_with(f.name, old || '/'))
+         ORDER BY f.group_id, f.folder_id
+    LOOP
+        PERFORM rename_folder(org, one.folder_id, target_box, one.named);
+        groups := groups || one.group_id;
+    END LOOP;
+    IF groups = '{}' THEN
+        RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM002';
+    END IF;
+    RETURN groups;
+END $$;
+
+-- RENAME INBOX: its messages go into a new folder, INBOX stays, empty. Returns both groups.
+CREATE FUNCTION rename_inbox(org bigint, box bigint, target_box bigint, named text, most bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    inbox record;
+    made bigint;
+    moved record;
+BEGIN
+    SELECT f.folder_id, f.group_id INTO inbox FROM folders f
+     WHERE f.organization_id = org AND f.mailbox_id = box AND f.name = 'INBOX';
+    made := create_folder(org, target_box, named, NULL, most);
+    SELECT * INTO moved FROM copy_messages(org, inbox.group_id, inbox.folder_id, int8multirange(int8range(1, 4294967296)),
+                                           made, -1, true, true, 0);
+    RETURN ARRAY[inbox.group_id, moved.target_group];
+END $$;
+
+-- A new mailbox with its standard folders, subscribed by its user, and its quota.
+CREATE FUNCTION furnish_mailbox(org bigint, box bigint, storage bigint, message bigint, names text[], uses text[])
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO quotas (organization_id, mailbox_id, storage_limit, message_limit) VALUES (org, box, storage, message)
+    ON CONFLICT DO NOTHING;
+    PERFORM create_folder(org, box, n, nullif(u, ''), 1000000) FROM unnest(names, uses) AS given(n, u);
+    INSERT INTO subscriptions (organization_id, user_id, name)
+    SELECT org, m.user_id, n FROM mailboxes m, unnest(names) n
+     WHERE m.organization_id = org AND m.mailbox_id = box AND m.user_id IS NOT NULL
+    ON CONFLICT DO NOTHING;
+END $$;
