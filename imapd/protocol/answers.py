@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""How IMAP says what mail/ raises: the response code of every error. The one place that knows both vocabularies."""
+
+from __future__ import annotations
+
+from imapd import errors
+
+CODES: dict[type[BaseException], bytes] = {
+    errors.NotFound: b"NONEXISTENT",
+    errors.NoTarget: b"TRYCREATE",
+    errors.AlreadyExists: b"ALREADYEXISTS",
+    errors.NoPermission: b"NOPERM",
+    errors.Cannot: b"CANNOT",
+    errors.HasChildren: b"HASCHILDREN",
+    errors.OverQuota: b"OVERQUOTA",
+    errors.LimitReached: b"LIMIT",
+    errors.TooBig: b"TOOBIG",
+    errors.Expunged: b"EXPUNGEISSUED",
+    errors.Corrupt: b"CORRUPTION",
+    errors.InUse: b"INUSE",
+    errors.Unavailable: b"UNAVAILABLE",
+    errors.AuthenticationFailed: b"AUTHENTICATIONFAILED",
+    errors.AuthorizationFailed: b"AUTHORIZATIONFAILED",
+    errors.PrivacyRequired: b"PRIVACYREQUIRED",
+}
+
+
+class Refused(Exception):
+    """A NO that is no error of mail/: a response code (or None) and the text."""
+
+    def __init__(self, code: bytes | None, text: str):
+        super().__init__(text)
+        self.code = code
+
+
+def code(error: errors.MailError) -> bytes | None:
+    """The response code of an error: that of its class, or of the nearest class above."""
+    for kind in type(error).__mro__:
+        if kind in CODES:
+            return CODES[kind]
+    return None

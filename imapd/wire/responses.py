@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""What a server says: one frozen value per untagged or continuation response, each of which can write itself.
+
+Hot paths yield ready-made octets in place of these; everything else goes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Union
+
+from imapd.wire import encode
+from imapd.wire.names import DELIMITER
+
+
+class Response(Protocol):
+    """Anything a handler may yield besides octets."""
+
+    def encode(self, utf8: bool = False) -> bytes: ...
+
+
+Output = Union[Response, bytes]
+
+
+@dataclass(frozen=True)
+class Exists:
+    """How many messages the mailbox has."""
+
+    count: int
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* %d EXISTS\r\n" % self.count
+
+
+@dataclass(frozen=True)
+class Recent:
+    """How many messages are new to all sessions before this one."""
+
+    count: int
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* %d RECENT\r\n" % self.count
+
+
+@dataclass(frozen=True)
+class Expunge:
+    """The message of this number is gone, and those after it count one less."""
+
+    number: int
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* %d EXPUNGE\r\n" % self.number
+
+
+@dataclass(frozen=True)
+class FetchFlags:
+    """The flags of a message, told unasked. `flags` is the ready flag-list."""
+
+    number: int
+    flags: bytes
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* %d FETCH (FLAGS %b)\r\n" % (self.number, self.flags)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags and keywords in use in the mailbox."""
+
+    flags: Sequence[str]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* FLAGS %b\r\n" % encode.flags(self.flags)
+
+
+@dataclass(frozen=True)
+class List:
+    """One mailbox of LIST. `extended` is a ready mbox-list-extended, e.g. b'("CHILDINFO" ("SUBSCRIBED"))'."""
+
+    name: str
+    attributes: Sequence[bytes] = ()
+    extended: bytes = b""
+
+    kind = b"LIST"
+
+    def encode(self, utf8: bool = False) -> bytes:
+        line = b'* %b (%b) "%b" %b' % (
+            self.kind, b" ".join(self.attributes), DELIMITER.encode(), encode.mailbox(self.name, utf8),
+        )  # fmt: skip
+        return line + (b" " + self.extended if self.extended else b"") + b"\r\n"
+
+
+@dataclass(frozen=True)
+class Lsub(List):
+    """One mailbox of LSUB."""
+
+    kind = b"LSUB"
+
+
+@dataclass(frozen=True)
+class Delimiter:
+    """The answer to LIST "" "": the delimiter, and the root of the reference."""
+
+    root: str = ""
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b'* LIST (\\Noselect) "%b" %b\r\n' % (DELIMITER.encode(), encode.mailbox(self.root, utf8))
+
+
+@dataclass(frozen=True)
+class Status:
+    """STATUS of a mailbox: pairs of an item's name and its number (or its ready octets)."""
+
+    name: str
+    items: Sequence[tuple[bytes, int | bytes]]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        values = (b"%b %b" % (item, value if isinstance(value, bytes) else b"%d" % value) for item, value in self.items)
+        return b"* STATUS %b (%b)\r\n" % (encode.mailbox(self.name, utf8), b" ".join(values))
+
+
+@dataclass(frozen=True)
+class Search:
+    """Message numbers or UIDs that SEARCH has found."""
+
+    numbers: Iterable[int]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        found = " ".join(map(str, self.numbers)).encode("ascii")
+        return b"* SEARCH %b\r\n" % found if found else b"* SEARCH\r\n"
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """The prefixes of the user's own, other users' and shared mailboxes."""
+
+    personal: Sequence[str]
+    other: Sequence[str]
+    shared: Sequence[str]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* NAMESPACE %b\r\n" % b" ".join(
+            _prefixes(prefixes, utf8) for prefixes in (self.personal, self.other, self.shared)
+        )
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What the server can do."""
+
+    names: Sequence[bytes]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* CAPABILITY %b\r\n" % b" ".join(self.names)
+
+
+@dataclass(frozen=True)
+class Enabled:
+    """What ENABLE has switched on."""
+
+    names: Sequence[bytes]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b" ".join((b"* ENABLED", *self.names)) + b"\r\n"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The server's ID: pairs of a field and its value, or nothing."""
+
+    fields: Sequence[tuple[str, str]]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        if not self.fields:
+            return b"* ID NIL\r\n"
+        strings = (encode.string(word.encode("ascii", "replace")) for field in self.fields for word in field)
+        return b"* ID (%b)\r\n" % b" ".join(strings)
+
+
+@dataclass(frozen=True)
+class Ok:
+    """Information that may be ignored, usually for its response code."""
+
+    text: str
+    code: bytes | None = None
+
+    condition = b"OK"
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* %b\r\n" % condition(self.condition, self.code, self.text, utf8)
+
+
+@dataclass(frozen=True)
+class No(Ok):
+    """A warning."""
+
+    condition = b"NO"
+
+
+@dataclass(frozen=True)
+class Bad(Ok):
+    """An error that belongs to no command."""
+
+    condition = b"BAD"
+
+
+@dataclass(frozen=True)
+class Bye(Ok):
+    """The connection ends."""
+
+    condition = b"BYE"
+
+
+@dataclass(frozen=True)
+class Continue:
+    """continue-req: the server waits for more of the command. SASL challenges pass their base64 as `text`."""
+
+    text: str
+
+    def encode(self, utf8: bool = False) -> bytes:
+        # An empty challenge is "+ " with its space: clients look for both (RFC 3501, section 7.5).
+        return b"+ %b\r\n" % (encode.text(self.text, utf8) if self.text else b"")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Whole response lines that are octets already."""
+
+    octets: bytes
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return self.octets
+
+
+def condition(word: bytes, code: bytes | None, text: str, utf8: bool = False) -> bytes:
+    """resp-cond-state: OK, NO, BAD or BYE with its code and text, without tag and CRLF."""
+    if code:
+        return b"%b [%b] %b" % (word, code, encode.text(text, utf8))
+    return b"%b %b" % (word, encode.text(text, utf8))
+
+
+def _prefixes(prefixes: Sequence[str], utf8: bool) -> bytes:
+    if not prefixes:
+        return b"NIL"
+    return b"(%b)" % b"".join(b'(%b "%b")' % (encode.mailbox(p, utf8), DELIMITER.encode()) for p in prefixes)
