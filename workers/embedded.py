@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -271,9 +272,10 @@ def find_redis() -> Path:
 
 
 def _package_directories(name: str) -> list[Path]:
-    """Where a package lies, without running it."""
+    """Where a package lies, without running it: installed, or only unpacked by packaging/environment."""
     spec = importlib.util.find_spec(name)
-    return [Path(where) for where in spec.submodule_search_locations or []] if spec else []
+    installed = [Path(where) for where in spec.submodule_search_locations or []] if spec else []
+    return [*installed, Path(sys.prefix) / "embedded" / name]
 
 
 def _number_in(path: Path) -> int:
@@ -330,3 +332,10 @@ def _last_line(log: Path) -> str:
     lines = [line for line in _end_of(log).decode(errors="replace").splitlines() if line.strip()]
     telling = [line for line in lines if re.search("FATAL|error:|PANIC|denied|Can't|not ", line)]
     return (telling or lines or ["it said nothing"])[-1].strip()
+
+
+if __name__ == "__main__":  # python -m workers.embedded: is everything here that it needs?
+    try:
+        print(find_postgres(None), find_redis())
+    except EmbeddedError as error:
+        sys.exit(str(error))
