@@ -104,6 +104,10 @@ class Auth:
     argon2_parallelism: int = 1
     block_after_failures: int = 100
     block_seconds: int = 600
+    lockout_after_failures: int = 20
+    lockout_seconds: int = 900
+    penalty_exempt: tuple[str, ...] = ()
+    recheck_seconds: int = 30
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ class _Document:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.id == "mapping":
             for key, value in node.value:
-                below = (*path, key.value)
+                below = (*path, str(key.value))
                 line = key.start_mark.line + 1
                 if below in self.lines:
                     raise ConfigError(f"{self.path}:{line}: {_dotted(below)}: stands here a second time")
@@ -203,7 +207,7 @@ class _Document:
 
     def fault(self, path: tuple[Any, ...], text: str) -> ConfigError:
         """A key that is not in the file (its default is at fault) has the line of what is around it, if any."""
-        around = path
+        around = tuple(step if isinstance(step, int) else str(step) for step in path)
         while around and around not in self.lines:
             around = around[:-1]
         return ConfigError(f"{self.path}:{self.lines.get(around, 1)}: {_dotted(path)}: {text}")
@@ -255,7 +259,7 @@ _UNITS = {
 
 def _quantity(text: str) -> int:
     """ "30m" and "50MiB" in the unit of the key; the schema has checked the form."""
-    number, unit = re.fullmatch(r"([0-9]+)([A-Za-z]*)", text).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"([0-9]+)([A-Za-z]*)", text.strip()).groups()  # type: ignore[union-attr]
     return int(number) * _UNITS[unit]
 
 

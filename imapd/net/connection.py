@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: MIT
+"""One client's connection: octets in, octets out, TLS, deadlines, and one inbox for octets and wake-ups.
+
+Blocks its own greenlet only. Thousands lie idle in a worker, so a Connection is a raw socket and one watcher: no
+second greenlet, no timer (the worker sweeps the deadlines once a second, see sweep.py), no buffer of its own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gevent import getcurrent
+from gevent.hub import get_hub
+
+from imapd.net import farewells
+from imapd.net.tls import Certificates
+from imapd.settings import Limits
+
+NEVER = float("inf")
+_READ, _WRITE = 1, 2  # the event masks of libev and libuv
+_FLUSH_AT = 32 << 10
+_TLS_RECORD = 16 << 10
+_SCRATCH = memoryview(bytearray(64 << 10))  # every recv of the worker goes through it: nobody switches meanwhile
+
+
+class Connection:
+    """What a session knows of its client.
+
+    What is sent is collected until the session waits for the client, or 32 KiB are there; then it goes out,
+    and the session waits as long as the client does not take it (limits.output_stall_seconds, then ConnectionError).
+    """
+
+    __slots__ = (
+        "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_ended", "_farewell", "_hub", "_limits",
+        "_login_until", "_out", "_out_octets", "_reader", "_socket", "_tls", "_waiting", "_woken", "in_command",
+        "is_loopback", "is_tls", "listener", "peer", "received_at",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        plain: socket.socket,
+        peer: tuple[str, int],
+        listener: str,
+        limits: Limits,
+        certificates: Certificates | None = None,
+        authenticated: Callable[[], None] | None = None,
+    ):
+        """plain: a socket of the operating system, not gevent's. authenticated: is called when the client has logged in."""
+        self.peer = peer
+        self.listener = listener
+        self.is_tls = False
+        self.is_loopback = _is_loopback(peer[0])
+        self.received_at = time.monotonic()
+        #: True between the first octet of a command and its tagged answer: a server that shuts down waits for it.
+        self.in_command = False
+        self._limits = limits
+        self._certificates = certificates
+        self._authenticated = authenticated
+        self._login_until = self.received_at + limits.login_seconds
+        self._socket = plain
+        self._tls: _Tls | None = None
+        self._hub = get_hub()
+        self._reader = self._hub.loop.io(plain.fileno(), _READ)
+        self._waiting: Any = None
+        self._deadline = NEVER
+        self._woken = self._ended = self._closed = False
+        self._farewell: bytes | None = None
+        self._ahead: bytes | None = None
+        self._out: list[bytes] = []
+        self._out_octets = 0
+        _set_options(plain)
+
+    # Reading
+
+    def receive(self) -> bytes:
+        """The next octets; b"" when there will be no more (closed, too late, told to end)."""
+        self._flush_or_end()
+        while True:
+            octets = self._next()
+            if octets is not None:
+                return octets
+            self._pause(self._reader, self._patience())
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """True: receive() will not block. False: woken, or timed out (to about a second)."""
+        self._flush_or_end()
+        until = NEVER if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            self._ahead = self._next()
+            if self._ahead is not None:
+                return True
+            if self._woken or time.monotonic() >= until:
+                self._woken = False
+                return False
+            self._pause(self._reader, min(until, self._patience()))
+
+    def wake(self) -> None:
+        """Ends wait(), now or the next one. From any greenlet of the worker, and from the hub."""
+        self._woken = True
+        self._resume_soon()
+
+    def _next(self) -> bytes | None:
+        """Octets that are there already; b"" at the end; None: nothing yet."""
+        if self._ahead is not None:
+            octets, self._ahead = self._ahead, None
+            return octets
+        if self._must_end():
+            return b""
+        try:
+            octets_now = self._tls.read() if self._tls else self._read_socket()
+        except OSError:
+            octets_now = b""
+        if octets_now:
+            self.received_at = time.monotonic()
+        elif octets_now is not None:
+            self._ended = True
+        return octets_now
+
+    def _read_socket(self) -> bytes | None:
+        try:
+            count = self._socket.recv_into(_SCRATCH)
+        except BlockingIOError:
+            return None
+        return bytes(_SCRATCH[:count])
+
+    # Ending
+
+    def authenticated(self) -> None:
+        """The client has logged in: no deadline for that any more, and the worker learns it."""
+        self._login_until = NEVER
+        if self._authenticated is not None:
+            callback, self._authenticated = self._authenticated, None
+            callback()
+
+    def end(self, farewell: bytes = farewells.SHUTTING_DOWN) -> None:
+        """The session shall end, with this line, as soon as no command is in flight (see in_command)."""
+        if self._farewell is None:
+            self._farewell = farewell
+        self._resume_soon()
+
+    def _patience(self) -> float:
+        return min(self._login_until, self.received_at + self._limits.idle_seconds)
+
+    def _must_end(self) -> bool:
+        if self._ended:
+            return True
+        now = time.monotonic()
+        if now >= self._patience():
+            farewell = farewells.LOGIN_TOO_SLOW if now >= self._login_until else farewells.IDLE_TOO_LONG
+        elif self._farewell is not None and not self.in_command:
+            farewell = self._farewell
+        else:
+            return False
+        self._ended = True
+        try:
+            if self._tls:
+                self._tls.write_now(farewell)
+            else:
+                self._socket.send(farewell)
+        except OSError:
+            pass  # who takes nothing hears no farewell
+        return True
+
+    def close(self) -> None:
+        """Sends what is collected, says goodbye to TLS, closes. May be called again."""
+        if self._closed:
+            return
+        try:
+            self.flush()
+            if self._tls:
+                self._tls.goodbye()
+            self._socket.shutdown(socket.SHUT_WR)
+            # Octets that nobody has read would make the kernel reset the connection, and the last lines be lost.
+            for _ in range(16):
+                if not self._socket.recv_into(_SCRATCH):
+                    break
+        except OSError:
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Closes at once; nothing more is sent. Whoever waits in the session gets ConnectionError or b""."""
+        if self._closed:
+            return
+        self._closed = self._ended = True
+        self._out.clear()
+        self._reader.stop()
+        self._reader.close()
+        self._socket.close()
+        self._tls = None
+        self._resume_soon()
+
+    # Writing
+
+    def send(self, octets: bytes) -> None:
+        """Raises ConnectionError when the client is gone, or takes nothing for too long."""
+        self._out.append(octets)
+        self._out_octets += len(octets)
+        if self._out_octets >= _FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what is collected, now."""
+        if not self._out:
+            return
+        octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out.clear()
+        self._out_octets = 0
+        if self._tls:
+            view = memoryview(octets)
+            for start in range(0, len(view), _TLS_RECORD):
+                self._write_socket(self._tls.encrypt(view[start : start + _TLS_RECORD]))
+        else:
+            self._write_socket(octets)
+
+    def _flush_or_end(self) -> None:
+        try:
+            self.flush()
+        except ConnectionError:
+            self._ended = True
+
+    def _write_socket(self, octets: bytes) -> None:
+        view = memoryview(octets)
+        writer = None
+        try:
+            while view:
+                try:
+                    view = view[self._socket.send(view) :]
+                    continue
+                except BlockingIOError:
+                    pass
+                writer = writer or self._hub.loop.io(self._socket.fileno(), _WRITE)
+                self._stall(writer)
+        except ConnectionError:
+            self._ended = True
+            raise
+        except OSError as error:
+            self._ended = True
+            raise ConnectionAbortedError(str(error)) from error
+        finally:
+            if writer is not None:
+                writer.close()
+
+    def _stall(self, writer: Any) -> None:
+        until = time.monotonic() + self._limits.output_stall_seconds
+        self._pause(writer, until)
+        if self._closed or time.monotonic() >= until:
+            raise ConnectionAbortedError("the client takes no octets")
+
+    # TLS
+
+    def start_tls(self) -> None:
+        """The handshake. Raises ConnectionError when it fails or lasts beyond the deadline for login."""
+        if self._certificates is None:
+            raise ConnectionAbortedError("TLS is not configured")
+        self.flush()
+        try:
+            tls = _Tls(self._certificates.context(), self._read_socket, self._write_socket)
+            while not tls.shaken():
+                if self._ended or time.monotonic() >= self._patience():
+                    raise ConnectionAbortedError("the TLS handshake lasts too long")
+                self._pause(self._reader, self._patience())
+        except (OSError, ValueError) as error:
+            self._ended = True
+            raise error if isinstance(error, ConnectionError) else ConnectionAbortedError(str(error)) from error
+        self._tls = tls
+        self.is_tls = True
+
+    @property
+    def tls_version(self) -> str | None:
+        return self._tls.version() if self._tls else None
+
+    # Waiting: one greenlet, switched to from the hub
+
+    def _pause(self, watcher: Any, deadline: float) -> None:
+        """Until the watcher's event, a wake-up, or the sweep after the deadline. May end for no reason."""
+        if self._closed:
+            raise ConnectionAbortedError("closed")
+        self._waiting = getcurrent()
+        self._deadline = deadline
+        watcher.start(self._resume)
+        try:
+            self._hub.switch()
+        finally:
+            if not self._closed or watcher is not self._reader:
+                watcher.stop()
+            self._waiting = None
+            self._deadline = NEVER
+
+    def _resume(self) -> None:
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.switch()
+
+    def _resume_soon(self) -> None:
+        if self._waiting is not None:
+            self._hub.loop.run_callback(self._resume)
+
+    def sweep(self, now: float) -> None:
+        """Called once a second for every connection."""
+        if now >= self._deadline:
+            self._resume_soon()
+
+
+class _Tls:
+    """The server's side of TLS between two memory buffers, with functions that read and write the socket."""
+
+    __slots__ = ("_incoming", "_object", "_outgoing", "_read", "_write")
+
+    def __init__(self, context: ssl.SSLContext, read: Callable[[], bytes | None], write: Callable[[bytes], None]):
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._read = read
+        self._write = write
+
+    def shaken(self) -> bool:
+        """One step of the handshake; True when it is done, False when the client has to say something."""
+        while True:
+            try:
+                self._object.do_handshake()
+                return True
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                self._send()
+            if not self._feed():
+                return False
+
+    def read(self) -> bytes | None:
+        while True:
+            try:
+                return self._object.read(len(_SCRATCH))
+            except ssl.SSLWantReadError:
+                self._send()
+            except ssl.SSLError:  # the end, with a close_notify or without; or garbage
+                return b""
+            if not self._feed():
+                return None
+
+    def encrypt(self, octets: memoryview) -> bytes:
+        self._object.write(octets)
+        return self._outgoing.read()
+
+    def write_now(self, octets: bytes) -> None:
+        """Without waiting."""
+        self._object.write(octets)
+        self._outgoing.read()
+
+    def goodbye(self) -> None:
+        try:
+            self._object.unwrap()
+        except ssl.SSLError:  # the client's part of it is not waited for
+            pass
+        self._send()
+
+    def version(self) -> str | None:
+        return self._object.version()
+
+    def _feed(self) -> bool:
+        octets = self._read()
+        if octets is None:
+            return False
+        if octets:
+            self._incoming.write(octets)
+        else:
+            self._incoming.write_eof()
+        return True
+
+    def _send(self) -> None:
+        if self._outgoing.pending:
+            self._write(self._outgoing.read())
+
+
+def _set_options(plain: socket.socket) -> None:
+    plain.setblocking(False)
+    if plain.family in (socket.AF_INET, socket.AF_INET6):
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 300)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 5)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
