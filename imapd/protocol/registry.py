@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from imapd.protocol.states import ANY, States
+from imapd.protocol.states import ANY as ANY
+from imapd.protocol.states import AUTHENTICATED as AUTHENTICATED
+from imapd.protocol.states import AUTHENTICATED_UP as AUTHENTICATED_UP
+from imapd.protocol.states import NOT_AUTHENTICATED as NOT_AUTHENTICATED
+from imapd.protocol.states import SELECTED as SELECTED
+from imapd.protocol.states import State, States
 from imapd.wire.grammar import Cursor
-from imapd.wire.responses import Output
 
 if TYPE_CHECKING:
     from imapd.protocol.session import Session
@@ -29,7 +33,7 @@ class Done:
     code: bytes | None = None
 
 
-Handler = Callable[["Session", Any], Generator[Output, None, "Done | None"]]
+Handler = Callable[["Session", Any], Iterator[Any]]
 Parse = Callable[[Cursor], Any]
 Announce = Callable[["Session", Cursor, int], None]
 
@@ -146,7 +150,7 @@ def table() -> list[Row]:
     """All commands, for people."""
     rows = []
     for registered in commands().values():
-        states = tuple(state.value for state in sorted(registered.states, key=lambda s: list(type(s)).index(s)))
+        states = tuple(state.value for state in State if state in registered.states)
         capability = (registered.capability or b"").decode("ascii")
         rows.append(Row(registered.name.decode("ascii"), states, registered.rfc, capability, registered.file))
     return sorted(rows, key=lambda row: row.name)

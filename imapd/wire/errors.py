@@ -8,8 +8,8 @@ class BadSyntax(Exception):
     """The command does not follow the grammar. str() is shown after BAD, so it must not repeat much of the client."""
 
 
-class UnknownCharset(Exception):
-    """A SEARCH named a CHARSET that is not on the list."""
+class TooLong(Exception):
+    """A line, or a command, is longer than the limit, or a literal's size cannot be counted: no end can be awaited."""
 
 
 def shown(octets: bytes) -> str:

@@ -7,7 +7,7 @@ What the arguments of a command are is in its own file; how a command is cut out
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -31,14 +31,20 @@ _QUOTED = re.compile(rb'"((?:[^"\\\x00\r\n]|\\["\\])*)"')
 _ESCAPED = re.compile(rb"\\(.)")
 _NUMBER = re.compile(rb"[0-9]+")
 _SEQUENCE_SET = re.compile(rb"[0-9*:,]+")
-_LITERAL = re.compile(rb"(~?)\{[0-9]{1,10}[+-]?\}\r\n")
+_LITERAL = re.compile(rb"(~?)\{[0-9]{1,10}\+?\}\r\n")
 _NIL = re.compile(rb"NIL(?![^(){ \x00-\x1f\x7f-\xff%*\"\\])", re.IGNORECASE)
 _DATE = re.compile(rb'"([0-9A-Za-z-]{1,11})"|([0-9A-Za-z-]{1,11})')
 _DATE_TIME = re.compile(rb'"([0-9A-Za-z :+-]{1,27})"')
 _FLAG = re.compile(rb"\\?[^(){ \x00-\x1f\x7f-\xff%*\"\\\]]+")
 
 
-@dataclass(frozen=True)
+_HEAD = re.compile(
+    rb"([^(){ \x00-\x1f\x7f-\xff%*\"\\+]{1,100}) (UID )?([A-Z][A-Z0-9]{0,30})(?![^ ])", re.IGNORECASE
+)
+_TAG = re.compile(rb"([^(){ \x00-\x1f\x7f-\xff%*\"\\+]{1,100})(?![^ ])")
+
+
+@dataclass(frozen=True, slots=True)
 class Literal:
     """A literal's octets: `data` when it was small, else `spool`, where they were written as they came."""
 
@@ -48,23 +54,37 @@ class Literal:
     binary: bool = False
 
 
+def head(text: bytes) -> tuple[bytes | None, bytes, int]:
+    """tag SP command-name: the tag (None if there is none that could be repeated), the name in upper case with "UID "
+    before it if that was there (empty if there is none), and where the arguments begin: at the SP before them.
+    """
+    found = _HEAD.match(text)
+    if found:
+        name = found[3].upper()
+        return found[1], b"UID " + name if found[2] else name, found.end()
+    tag = _TAG.match(text)
+    return (tag[1] if tag else None), b"", 0
+
+
 class Cursor:
     """Reads one command. Its text still holds each literal's announcement, which the literal belongs to."""
 
-    __slots__ = ("_depth", "_literals", "_read", "by_uid", "position", "text", "utf8")
+    __slots__ = ("_depth", "_literals", "_read", "by_uid", "limits", "position", "text", "utf8")
 
     def __init__(
         self,
         text: bytes,
-        literals: tuple[Literal, ...] | list[Literal] = (),
+        literals: Sequence[Literal] = (),
         position: int = 0,
         utf8: bool = False,
         by_uid: bool = False,
+        limits: Any = None,
     ):
         self.text = text
         self.position = position
         self.utf8 = utf8
         self.by_uid = by_uid
+        self.limits = limits
         self._literals = literals
         self._read = 0
         self._depth = 0

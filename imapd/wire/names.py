@@ -40,7 +40,7 @@ def encode(name: str) -> bytes:
 
 
 def decode(octets: bytes) -> str:
-    """A name from modified UTF-7. ValueError unless it is the one right spelling of a name without control characters."""
+    """A name from modified UTF-7. ValueError unless it is the one right spelling and holds no control characters."""
     if b"&" not in octets:
         if not _PLAIN.fullmatch(octets):
             raise ValueError("not printable ASCII")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Union
+from typing import Protocol
 
 from imapd.wire import encode
 from imapd.wire.names import DELIMITER
@@ -20,7 +20,7 @@ class Response(Protocol):
     def encode(self, utf8: bool = False) -> bytes: ...
 
 
-Output = Union[Response, bytes]
+Output = Response | bytes
 
 
 @dataclass(frozen=True)

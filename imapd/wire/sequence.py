@@ -83,9 +83,6 @@ class SequenceSet:
         return f"SequenceSet({bytes(self).decode()})"
 
 
-SequenceSet.SAVED = SequenceSet()
-
-
 def compact(numbers: Iterable[int]) -> bytes:
     """Ascending numbers as a uid-set such as b"1:3,7", for COPYUID, ESEARCH and VANISHED."""
     written = []
@@ -134,7 +131,7 @@ def _merged(ranges: list[Range]) -> list[Range]:
 
 def _by_number(ranges: tuple[Range, ...], count: int) -> list[Range]:
     """Half-open index ranges of messages 1 to count."""
-    found = []
+    found: list[Range] = []
     for low, high in ranges:
         if high == STAR:
             low, high = min(low, count), count
@@ -172,3 +169,6 @@ def _written(low: int, high: int) -> bytes:
     if low == high:
         return first
     return first + (b":*" if high == STAR else b":%d" % high)
+
+
+SequenceSet.SAVED = SequenceSet()
