@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Connections to Redis as redis.url names it. All that differs between versions of the client library is here."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+SENTINEL_PORT = 26379
+
+Command = Sequence[bytes | str | int]
+
+
+class Lost(Exception):
+    """Redis cannot be reached, or did not do what it was asked."""
+
+
+def connections(url: str, *, timeout_seconds: float, size: int = 4) -> redis.ConnectionPool:
+    """A pool for redis://, rediss:// and unix:// URLs, and for sentinel://host:port,host:port/service?db=0."""
+    options: dict[str, Any] = {"socket_timeout": timeout_seconds, "retry": Retry(NoBackoff(), 0)}
+    if not url.startswith("unix:"):
+        options |= {"socket_connect_timeout": timeout_seconds, "socket_keepalive": True}
+    if int(redis.__version__.split(".")[0]) >= 5:
+        options["protocol"] = 2  # since version 8 the library would choose 3, whose messages come in another shape
+    if url.startswith("sentinel:"):
+        return _by_sentinel(url, options)
+    pool: redis.ConnectionPool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=size, timeout=timeout_seconds, **options
+    )
+    return pool
+
+
+def client(url: str, *, timeout_seconds: float = 1.0, size: int = 4) -> redis.Redis:
+    """The library's own client, for requests with an answer."""
+    return redis.Redis(connection_pool=connections(url, timeout_seconds=timeout_seconds, size=size))
+
+
+class Link:
+    """One connection on which commands are sent and answers read by different greenlets. Raises Lost."""
+
+    def __init__(self, url: str, *, timeout_seconds: float):
+        self._connection = connections(url, timeout_seconds=timeout_seconds).make_connection()
+        try:
+            self._connection.connect()
+        except (redis.RedisError, OSError) as error:
+            raise Lost(str(error)) from error
+
+    def send(self, commands: Iterable[Command]) -> None:
+        try:
+            packed: Any = self._connection.pack_commands(commands)
+            self._connection.send_packed_command(packed, check_health=False)
+        except (redis.RedisError, OSError, AttributeError) as error:  # AttributeError: closed by the reader meanwhile
+            raise Lost(str(error)) from error
+
+    def receive(self) -> Any:
+        """The next answer or message. Raises Lost where none comes within the time-out."""
+        try:
+            return self._connection.read_response()
+        except (redis.RedisError, OSError, AttributeError) as error:
+            raise Lost(str(error)) from error
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
+def _by_sentinel(url: str, options: dict[str, Any]) -> redis.ConnectionPool:
+    parts = urlsplit(url)
+    account, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = account.partition(":")
+    if account:
+        options |= {"username": unquote(user) or None, "password": unquote(password)}
+    query = dict(parse_qsl(parts.query))
+    options["db"] = int(query.get("db", 0))
+    sentinels = [_address(host) for host in hosts.split(",")]
+    timeouts = {"socket_timeout": options["socket_timeout"], "socket_connect_timeout": options["socket_timeout"]}
+    watch = Sentinel(sentinels, sentinel_kwargs=timeouts)
+    pool: redis.ConnectionPool = watch.master_for(parts.path.strip("/"), **options).connection_pool
+    return pool
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":") if text[-1:].isdigit() and ":" in text else (text, "", "")
+    return host.strip("[]"), int(port or SENTINEL_PORT)
