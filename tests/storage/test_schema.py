@@ -45,7 +45,8 @@ def dsn(postgres: Embedded, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    (tmp_path / "0001_table.sql").write_text("CREATE TABLE things (name text NOT NULL);\nINSERT INTO things VALUES ('%s');")
+    table = "CREATE TABLE things (name text NOT NULL);\nINSERT INTO things VALUES ('%s');"
+    (tmp_path / "0001_table.sql").write_text(table)
     (tmp_path / "0002_functions.sql").write_text(FUNCTION)
     return tmp_path
 
@@ -63,7 +64,7 @@ def statement(dsn: str, sql: str) -> list[tuple[object, ...]]:
 
 def test_the_migrations_of_this_code(dsn: str) -> None:
     names = [file.stem for file in sorted(MIGRATIONS.glob("*.sql"))]
-    with pytest.raises(SchemaError, match="is empty. Run: imapd migrate"):
+    with pytest.raises(SchemaError, match=r"is empty\. Run: imapd migrate"):
         require_current(dsn)
     assert migrate(dsn) == names
     require_current(dsn)
@@ -126,5 +127,5 @@ def test_a_killed_migrator_leaves_no_lock(dsn: str, directory: Path) -> None:
 
 
 def test_no_database_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="^The database cannot be reached: [^\n]+$"):
+    with pytest.raises(Unavailable, match=r"^The database cannot be reached: [^\n]+$"):
         require_current(f"host={tmp_path} dbname=x")

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: MIT
+"""Makes, changes and removes organisations, domains, users, mailboxes and aliases: what an operator may do.
+
+Reading them is in storage/directory.py, quotas and shares in storage/grants.py.
+"""
+
+from collections.abc import Sequence
+
+from imapd.errors import AlreadyExists, Cannot, NotFound
+from imapd.storage.addresses import Address, locked_domain, locked_mailbox, locked_user, refuse_taken
+from imapd.storage.grants import UNLIMITED, Limits
+from imapd.storage.pool import Database, Transaction
+
+# Name and special use (RFC 6154) of the folders that every mailbox begins with.
+STANDARD_FOLDERS = (
+    ("INBOX", ""),
+    ("Drafts", "\\Drafts"),
+    ("Sent", "\\Sent"),
+    ("Spam", "\\Junk"),
+    ("Trash", "\\Trash"),
+    ("Archive", "\\Archive"),
+)
+
+# Organisations and domains
+
+
+def add_organization(database: Database, name: str) -> int:
+    row = database.row(
+        "INSERT INTO organizations (name) VALUES (%s) ON CONFLICT DO NOTHING RETURNING organization_id", (name,)
+    )
+    if row is None:
+        raise AlreadyExists(f"The organisation {name!r} exists already.")
+    return int(row[0])
+
+
+def set_organization(
+    database: Database, name: str, *, new_name: str | None = None, disabled: bool | None = None
+) -> None:
+    row = database.row(
+        """
+        UPDATE organizations SET name = coalesce(%s, name), disabled = coalesce(%s, disabled)
+        WHERE name = %s RETURNING organization_id
+        """,
+        (new_name, disabled, name),
+    )
+    if row is None:
+        raise NotFound(f"There is no organisation {name!r}.")
+
+
+def remove_organization(database: Database, name: str) -> None:
+    """Only an empty one."""
+    with database.transaction() as tx:
+        organization_id = _organization(tx, name)
+        used = tx.row(
+            """
+            SELECT (SELECT count(*) FROM domains WHERE organization_id = %(org)s),
+                   (SELECT count(*) FROM users WHERE organization_id = %(org)s)
+            """,
+            {"org": organization_id},
+        )
+        if used and any(used):
+            raise Cannot(f"{name!r} has {used[0]} domains and {used[1]} users: remove them first.")
+        for statement in (
+            "DELETE FROM contents WHERE organization_id = %s",
+            "DELETE FROM folder_groups WHERE organization_id = %s",
+            "DELETE FROM organizations WHERE organization_id = %s",
+        ):
+            tx.execute(statement, (organization_id,))
+
+
+def _organization(tx: Transaction, name: str) -> int:
+    row = tx.row("SELECT organization_id FROM organizations WHERE name = %s FOR UPDATE", (name,))
+    if row is None:
+        raise NotFound(f"There is no organisation {name!r}.")
+    return int(row[0])
+
+
+def add_domain(database: Database, organization: str, name: str) -> None:
+    with database.transaction() as tx:
+        organization_id = _organization(tx, organization)
+        made = tx.row(
+            "INSERT INTO domains (organization_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING domain_id",
+            (organization_id, name),
+        )
+        if made is None:
+            raise AlreadyExists(f"The domain {name} exists already.")
+
+
+def set_domain(database: Database, name: str, *, disabled: bool) -> None:
+    row = database.row("UPDATE domains SET disabled = %s WHERE name = %s RETURNING domain_id", (disabled, name))
+    if row is None:
+        raise NotFound(f"There is no domain {name}.")
+
+
+def remove_domain(database: Database, name: str) -> None:
+    """Only one without addresses."""
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, name)
+        used = tx.row(
+            """
+            SELECT (SELECT count(*) FROM mailboxes WHERE organization_id = %(org)s AND domain_id = %(domain)s),
+                   (SELECT count(*) FROM aliases WHERE organization_id = %(org)s AND domain_id = %(domain)s)
+            """,
+            {"org": organization_id, "domain": domain_id},
+        )
+        if used and any(used):
+            raise Cannot(f"{name} has {used[0]} mailboxes and {used[1]} aliases: remove them first.")
+        tx.execute("DELETE FROM domains WHERE domain_id = %s", (domain_id,))
+
+
+# Users
+
+
+def add_user(
+    database: Database, primary: Address, display_name: str, password_hash: str | None, mode: str | None = None,
+    limits: Limits = UNLIMITED,
+) -> None:  # fmt: skip
+    """A user with a first mailbox, which is the primary one."""
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, primary.domain)
+        refuse_taken(tx, organization_id, domain_id, primary)
+        mailbox_id = _add_users(tx, organization_id, domain_id, [primary.local_part], [display_name], password_hash)[0]
+        if mode:
+            tx.execute(
+                "UPDATE users SET namespace_mode = %s WHERE organization_id = %s AND primary_mailbox_id = %s",
+                (mode, organization_id, mailbox_id),
+            )
+        _furnish(tx, organization_id, [mailbox_id], limits)
+
+
+def add_users(database: Database, domain: str, local_parts: Sequence[str], password_hash: str | None) -> None:
+    """Many at once, who share one password hash; those whose address is taken are left out."""
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, domain)
+        taken = {
+            name for (name,) in tx.rows(
+                "SELECT local_part FROM mailboxes WHERE organization_id = %(org)s AND domain_id = %(domain)s UNION ALL "
+                "SELECT local_part FROM aliases WHERE organization_id = %(org)s AND domain_id = %(domain)s",
+                {"org": organization_id, "domain": domain_id},
+            )
+        }  # fmt: skip
+        new = [name for name in local_parts if name not in taken]
+        _furnish(tx, organization_id, _add_users(tx, organization_id, domain_id, new, new, password_hash), UNLIMITED)
+
+
+def _add_users(
+    tx: Transaction, organization_id: int, domain_id: int, local_parts: list[str], display_names: list[str],
+    password_hash: str | None,
+) -> list[int]:  # fmt: skip
+    """Returns their mailbox_ids."""
+    rows = tx.rows(
+        """
+        WITH new AS MATERIALIZED (
+            SELECT g.local_part, g.display_name,
+                   nextval(pg_get_serial_sequence('users', 'user_id')) AS user_id,
+                   nextval(pg_get_serial_sequence('mailboxes', 'mailbox_id')) AS mailbox_id
+            FROM unnest(%(local_parts)s::text[], %(display_names)s::text[]) AS g (local_part, display_name)
+        ), people AS (
+            INSERT INTO users (organization_id, user_id, display_name, password_hash, primary_mailbox_id)
+            OVERRIDING SYSTEM VALUE
+            SELECT %(org)s, user_id, display_name, %(hash)s, mailbox_id FROM new
+        ), boxes AS (
+            INSERT INTO mailboxes (organization_id, mailbox_id, domain_id, user_id, local_part)
+            OVERRIDING SYSTEM VALUE
+            SELECT %(org)s, mailbox_id, %(domain)s, user_id, local_part FROM new
+        )
+        SELECT mailbox_id FROM new ORDER BY mailbox_id
+        """,
+        {
+            "local_parts": local_parts, "display_names": display_names, "hash": password_hash, "org": organization_id,
+            "domain": domain_id,
+        },
+    )  # fmt: skip
+    return [mailbox_id for (mailbox_id,) in rows]
+
+
+def set_user(
+    database: Database, of: Address, *, display_name: str | None = None, mode: str | None = None,
+    primary: Address | None = None, disabled: bool | None = None,
+) -> None:  # fmt: skip
+    """mode: '' for the server's default."""
+    with database.transaction() as tx:
+        organization_id, user_id = locked_user(tx, of)
+        chosen = None
+        if primary:
+            place = locked_mailbox(tx, primary)
+            if place.user_id != user_id:
+                raise Cannot(f"{primary} is not a mailbox of that user.")
+            chosen = place.mailbox_id
+        tx.execute(
+            """
+            UPDATE users SET
+                display_name = coalesce(%(display_name)s, display_name),
+                namespace_mode = CASE WHEN %(mode)s::text IS NULL THEN namespace_mode ELSE nullif(%(mode)s, '') END,
+                primary_mailbox_id = coalesce(%(primary)s, primary_mailbox_id),
+                password_version = password_version + (%(disabled)s::boolean IS DISTINCT FROM NULL)::integer,
+                disabled = coalesce(%(disabled)s, disabled)
+            WHERE organization_id = %(org)s AND user_id = %(user)s
+            """,
+            {
+                "display_name": display_name, "mode": mode, "primary": chosen, "disabled": disabled,
+                "org": organization_id, "user": user_id,
+            },
+        )  # fmt: skip
+
+
+def set_password(database: Database, of: Address, password_hash: str | None) -> None:
+    """None: nobody can log in as that user. Sessions and cached logins with the old password end."""
+    with database.transaction() as tx:
+        organization_id, user_id = locked_user(tx, of)
+        tx.execute(
+            """
+            UPDATE users SET password_hash = %s, password_version = password_version + 1
+            WHERE organization_id = %s AND user_id = %s
+            """,
+            (password_hash, organization_id, user_id),
+        )
+
+
+def remove_user(database: Database, of: Address) -> None:
+    """The user with all mailboxes and their mail."""
+    with database.transaction() as tx:
+        organization_id, user_id = locked_user(tx, of)
+        boxes = tx.rows(
+            "SELECT mailbox_id FROM mailboxes WHERE organization_id = %s AND user_id = %s", (organization_id, user_id)
+        )
+        for (mailbox_id,) in boxes:
+            _remove_mailbox(tx, organization_id, mailbox_id)
+        whole = {"org": organization_id, "user": user_id, "name": f"u{user_id}"}
+        for statement in (
+            "DELETE FROM shared_mailbox_access WHERE organization_id = %(org)s AND grantee = %(name)s",
+            "DELETE FROM subscriptions WHERE organization_id = %(org)s AND user_id = %(user)s",
+            """
+            DELETE FROM changes c USING folder_groups g
+            WHERE g.organization_id = %(org)s AND g.owner = %(name)s
+              AND c.organization_id = g.organization_id AND c.group_id = g.group_id
+            """,
+            "DELETE FROM folder_groups WHERE organization_id = %(org)s AND owner = %(name)s",
+            "DELETE FROM users WHERE organization_id = %(org)s AND user_id = %(user)s",
+        ):
+            tx.execute(statement, whole)
+
+
+# Mailboxes and aliases
+
+
+def add_mailbox(database: Database, new: Address, user: Address | None, limits: Limits) -> None:
+    """A further mailbox of a user, or one that nobody owns, with its standard folders."""
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, new.domain)
+        refuse_taken(tx, organization_id, domain_id, new)
+        owner = locked_user(tx, user) if user else None
+        if owner and owner[0] != organization_id:
+            raise Cannot(f"{user} and {new.domain} belong to different organisations.")
+        user_id = owner[1] if owner else None
+        row = tx.row(
+            """
+            INSERT INTO mailboxes (organization_id, domain_id, user_id, local_part) VALUES (%s, %s, %s, %s)
+            RETURNING mailbox_id
+            """,
+            (organization_id, domain_id, user_id, new.local_part),
+        )
+        assert row
+        _furnish(tx, organization_id, [row[0]], limits)
+        _subscribe_by_prefix(tx, organization_id, row[0])
+
+
+def _furnish(tx: Transaction, organization_id: int, mailbox_ids: list[int], limits: Limits) -> None:
+    names, uses = (list(column) for column in zip(*STANDARD_FOLDERS, strict=True))
+    tx.execute(
+        "SELECT furnish_mailbox(%s, box, %s, %s, %s, %s) FROM unnest(%s::bigint[]) box",
+        (organization_id, limits.storage, limits.messages, names, uses, mailbox_ids),
+    )
+
+
+def _subscribe_by_prefix(tx: Transaction, organization_id: int, mailbox_id: int) -> None:
+    """A further mailbox of a user is seen below its domain, or below its address where the user has two there."""
+    tx.execute(
+        """
+        INSERT INTO subscriptions (organization_id, user_id, name)
+        SELECT m.organization_id, m.user_id,
+               CASE WHEN EXISTS (SELECT FROM mailboxes o
+                                  WHERE o.organization_id = m.organization_id AND o.user_id = m.user_id
+                                    AND o.domain_id = m.domain_id AND o.mailbox_id < m.mailbox_id)
+                    THEN m.local_part || '@' || d.name ELSE d.name END || '/' || f.name
+          FROM mailboxes m JOIN domains d USING (domain_id)
+          JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
+          JOIN folders f ON f.organization_id = m.organization_id AND f.mailbox_id = m.mailbox_id
+         WHERE m.organization_id = %s AND m.mailbox_id = %s AND u.primary_mailbox_id IS DISTINCT FROM m.mailbox_id
+        ON CONFLICT DO NOTHING
+        """,
+        (organization_id, mailbox_id),
+    )
+
+
+def set_mailbox(database: Database, of: Address, *, disabled: bool) -> None:
+    with database.transaction() as tx:
+        place = locked_mailbox(tx, of)
+        tx.execute(
+            "UPDATE mailboxes SET disabled = %s WHERE organization_id = %s AND mailbox_id = %s",
+            (disabled, place.organization_id, place.mailbox_id),
+        )
+
+
+def remove_mailbox(database: Database, of: Address) -> None:
+    """With all its mail. A user's last mailbox goes with the user only."""
+    with database.transaction() as tx:
+        place = locked_mailbox(tx, of)
+        if place.user_id is not None:
+            others = tx.row(
+                """
+                SELECT min(mailbox_id) FROM mailboxes
+                WHERE organization_id = %s AND user_id = %s AND mailbox_id <> %s
+                """,
+                (place.organization_id, place.user_id, place.mailbox_id),
+            )
+            if not others or others[0] is None:
+                raise Cannot(f"It is the user's only mailbox. Remove the user: imapd user remove {of}")
+            tx.execute(
+                """
+                UPDATE users SET primary_mailbox_id = %s
+                WHERE organization_id = %s AND user_id = %s AND primary_mailbox_id = %s
+                """,
+                (others[0], place.organization_id, place.user_id, place.mailbox_id),
+            )
+        _remove_mailbox(tx, place.organization_id, place.mailbox_id)
+
+
+def _remove_mailbox(tx: Transaction, organization_id: int, mailbox_id: int) -> None:
+    """The contents stay for the garbage collection, which knows whether another mailbox has them, too."""
+    whole = (organization_id, mailbox_id)
+    tx.execute(
+        """
+        SELECT delete_folder(f.organization_id, f.folder_id)
+        FROM (SELECT * FROM folders WHERE organization_id = %s AND mailbox_id = %s ORDER BY group_id OFFSET 0) f
+        """,
+        whole,
+    )
+    tx.execute("DELETE FROM mailboxes WHERE organization_id = %s AND mailbox_id = %s", whole)
+
+
+def add_alias(database: Database, alias: Address, of: Address) -> None:
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, alias.domain)
+        refuse_taken(tx, organization_id, domain_id, alias)
+        place = locked_mailbox(tx, of)
+        if place.organization_id != organization_id:
+            raise Cannot(f"{of} and {alias.domain} belong to different organisations.")
+        tx.execute(
+            "INSERT INTO aliases (organization_id, domain_id, local_part, mailbox_id) VALUES (%s, %s, %s, %s)",
+            (organization_id, domain_id, alias.local_part, place.mailbox_id),
+        )
+
+
+def set_alias(database: Database, alias: Address, of: Address) -> None:
+    """Points it at another mailbox."""
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, alias.domain)
+        place = locked_mailbox(tx, of)
+        row = tx.row(
+            """
+            UPDATE aliases SET mailbox_id = %s
+            WHERE organization_id = %s AND domain_id = %s AND local_part = %s AND organization_id = %s
+            RETURNING mailbox_id
+            """,
+            (place.mailbox_id, organization_id, domain_id, alias.local_part, place.organization_id),
+        )
+        if row is None:
+            raise NotFound(f"There is no alias {alias} in the organisation of {of}.")
+
+
+def remove_alias(database: Database, alias: Address) -> None:
+    row = database.row(
+        """
+        DELETE FROM aliases a USING domains d
+        WHERE d.name = %s AND a.organization_id = d.organization_id AND a.domain_id = d.domain_id AND a.local_part = %s
+        RETURNING a.mailbox_id
+        """,
+        (alias.domain, alias.local_part),
+    )
+    if row is None:
+        raise NotFound(f"There is no alias {alias}.")
