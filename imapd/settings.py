@@ -36,6 +36,7 @@ class Server:
     max_not_authenticated: int = 1000
     stuck_seconds: int = 30
     drain_seconds: int = 30
+    retire_seconds: int = 86400
     runtime_directory: str = "/run/imapd"
 
 

@@ -158,10 +158,7 @@ class Connection:
             return False
         self._ended = True
         try:
-            if self._tls:
-                self._tls.write_now(farewell)
-            else:
-                self._socket.send(farewell)
+            self._socket.send(self._tls.encrypt(memoryview(farewell)) if self._tls else farewell)
         except OSError:
             pass  # who takes nothing hears no farewell
         return True
@@ -347,11 +344,6 @@ class _Tls:
     def encrypt(self, octets: memoryview) -> bytes:
         self._object.write(octets)
         return self._outgoing.read()
-
-    def write_now(self, octets: bytes) -> None:
-        """Without waiting."""
-        self._object.write(octets)
-        self._outgoing.read()
 
     def goodbye(self) -> None:
         try:
