@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,13 +27,17 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Done:
-    """What a handler returns for its tagged OK: the text after it, and a response code. Both may be left out."""
+    """What a handler returns for its tagged OK: the text after it, and a response code. Both may be left out.
+
+    `then` is called when the tagged OK is on its way, for what changes the octets that follow it: TLS, compression.
+    """
 
     text: str | None = None
     code: bytes | None = None
+    then: Callable[[], None] | None = None
 
 
-Handler = Callable[["Session", Any], Iterator[Any]]
+Handler = Callable[["Session", Any], Any]
 Parse = Callable[[Cursor], Any]
 Announce = Callable[["Session", Cursor, int], None]
 
@@ -70,7 +74,8 @@ class Command:
 class Capability:
     """A word of CAPABILITY: the states it is shown in and, where that is not all, a test of the session.
 
-    `always` is for what no operator may hide, because clients would then be led into the open.
+    `always` is for what no operator may hide, because clients would then be led into the open. `enable` is for what
+    ENABLE can switch on, and is called when a client does.
     """
 
     name: bytes
@@ -78,7 +83,7 @@ class Capability:
     states: States = ANY
     when: Callable[[Session], bool] | None = None
     always: bool = False
-    enables: bool = False
+    enable: Callable[[Session], None] | None = None
 
 
 def command(

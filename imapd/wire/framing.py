@@ -153,7 +153,7 @@ class Framer:
         """The next command or announcement, or None when more octets are needed. TooLong ends the connection."""
         partial = self._partial
         if partial is None:
-            line = self._line()
+            line = self._line(self.line_octets)
             if line is None:
                 return None
             if line[-1:] != b"}":
@@ -165,7 +165,7 @@ class Framer:
 
     def next_line(self) -> bytes | None:
         """The next line as it is, for what is no command: a SASL response, the DONE of IDLE."""
-        return self._line()
+        return self._line(LINE_OCTETS)
 
     def accept(self, spool: Any = None) -> None:
         """The announced literal is taken: into memory, or written to `spool` as it comes."""
@@ -217,23 +217,23 @@ class Framer:
                 return partial.request()
             if partial.underway and not self._literal(partial):
                 return None
-            line = self._line()
+            line = self._line(self.line_octets)
             if line is None:
                 return None
             if outcome := self._line_of(partial, line):
                 return outcome
         return None
 
-    def _line(self) -> bytes | None:
+    def _line(self, limit: int) -> bytes | None:
         """The next line without CRLF. A bare LF ends a line, too, everywhere: people type tests with one."""
         buffer, at = self._buffer, self._at
         end = buffer.find(b"\n", self._scanned if self._scanned > at else at)
         if end < 0:
             self._scanned = len(buffer)
-            if self._scanned - at > self.line_octets:
+            if self._scanned - at > limit:
                 raise TooLong("The line is too long.")
             return None
-        if end - at > self.line_octets:
+        if end - at > limit:
             raise TooLong("The line is too long.")
         self._at = end + 1
         if end > at and buffer[end - 1] == 13:

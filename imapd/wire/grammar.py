@@ -121,6 +121,10 @@ class Cursor:
             raise BadSyntax(f"Expected {what.get(octets, octets.decode('ascii'))}.")
         self.position += len(octets)
 
+    def matches(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether what comes next begins as the pattern says."""
+        return pattern.match(self.text, self.position) is not None
+
     def scan(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
         """Passes over what the pattern matches here, if it does; for rules that only one command has."""
         found = pattern.match(self.text, self.position)
@@ -159,8 +163,8 @@ class Cursor:
             octets = found[1]
             return _ESCAPED.sub(rb"\1", octets) if b"\\" in octets else octets
         literal = self.literal()
-        if b"\0" in literal.data or literal.binary:
-            raise BadSyntax("NUL in a string.")
+        if literal.binary or literal.spool is not None or b"\0" in literal.data:
+            raise BadSyntax("That literal cannot stand here.")
         return literal.data
 
     def nstring(self) -> bytes | None:

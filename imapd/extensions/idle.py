@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""IDLE (RFC 2177): the client listens and hears of changes as they happen. No database connection is held meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from imapd.protocol.registry import Capability, Done, command
+from imapd.protocol.states import AUTHENTICATED_UP
+from imapd.wire.errors import BadSyntax
+from imapd.wire.responses import Continue, Output
+
+if TYPE_CHECKING:
+    from imapd.protocol.session import Session
+
+CAPABILITIES = (Capability(b"IDLE", rfc=2177),)
+
+
+@command("IDLE", states=AUTHENTICATED_UP, rfc=2177, capability="IDLE")
+def idle(session: Session, args: None) -> Generator[Output, None, Done]:
+    """idle = "IDLE" CRLF "DONE" """
+    connection, mailbox = session.connection, session.selected
+    yield Continue("idling")
+    if mailbox is not None:
+        mailbox.watch(connection.wake)
+    try:
+        while (line := session.framer.next_line()) is None:
+            # The look comes after the watch began, so that what happens between the two is not missed.
+            if mailbox is not None:
+                mailbox.refresh()
+                yield from session.news(may_expunge=True)
+            # Somebody who only listens does not hold up a server that shuts down.
+            connection.in_command = False
+            if connection.wait():
+                session.receive()
+    finally:
+        connection.in_command = True
+        if mailbox is not None:
+            mailbox.unwatch()
+    if line.upper() != b"DONE":
+        raise BadSyntax("Expected DONE.")
+    return Done("IDLE terminated.")

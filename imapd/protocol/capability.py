@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+"""What CAPABILITY says to one session at one moment: read off the registry, filtered by the operator's list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapd.protocol.registry import Capability, capabilities
+
+if TYPE_CHECKING:
+    from imapd.protocol.session import Session
+
+
+def advertised(session: Session) -> list[bytes]:
+    """The names, in the order of the registry."""
+    return [capability.name for capability in capabilities() if is_advertised(capability, session)]
+
+
+def is_advertised(capability: Capability, session: Session) -> bool:
+    """Implemented, allowed by imap.capabilities, and of use in this state."""
+    if session.state not in capability.states:
+        return False
+    if capability.when is not None and not capability.when(session):
+        return False
+    return capability.always or _is_allowed(capability.name, session.settings.imap.capabilities)
+
+
+def _is_allowed(name: bytes, listed: tuple[str, ...] | None) -> bool:
+    return listed is None or name.decode("ascii").upper() in (each.upper() for each in listed)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""One client's conversation: where it stands, who is logged in, what is selected. Thousands lie idle: it is small.
+
+How a command is carried out is in dispatch.py; what commands there are, in commands/ and extensions/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from imapd import log
+from imapd.protocol import dispatch
+from imapd.protocol.capability import advertised
+from imapd.protocol.states import State
+from imapd.wire.encode import flags as flag_list
+from imapd.wire.framing import Framer
+from imapd.wire.responses import Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent
+
+if TYPE_CHECKING:
+    from imapd.mail.account import Account
+    from imapd.mail.mailbox import Mailbox
+
+NOTHING_ENABLED: frozenset[bytes] = frozenset()
+
+
+class Session:
+    """`node` gives the services of this worker; `connection` the octets of this client."""
+
+    __slots__ = ("account", "bad_commands", "connection", "enabled", "framer", "id", "node", "selected", "settings",
+                 "state", "user_agent", "utf8")  # fmt: skip
+
+    account: Account | Any
+    selected: Mailbox | Any
+
+    def __init__(self, connection: Any, node: Any):
+        self.connection = connection
+        self.node = node
+        self.settings = node.settings
+        self.id = token_hex(6)
+        limits = self.settings.limits
+        self.framer = Framer(limits.line_octets_before_login, limits.argument_octets)
+        self.state = State.NOT_AUTHENTICATED
+        self.account = None
+        self.selected = None
+        self.enabled = NOTHING_ENABLED
+        self.utf8 = False
+        self.user_agent = ""
+        self.bad_commands = 0
+
+    def run(self) -> None:
+        """From the greeting to the end of the connection, which the caller then closes."""
+        try:
+            self.connection.send(b"* OK [CAPABILITY %b] imapd ready\r\n" % b" ".join(advertised(self)))
+            dispatch.serve(self)
+        except ConnectionError:
+            log.debug("connection lost", session=self.id)
+        finally:
+            self._end()
+
+    # What changes where the client stands
+
+    def log_in(self, account: Account | Any) -> None:
+        """The client is somebody from here on."""
+        self.account = account
+        self.state = State.AUTHENTICATED
+        self.bad_commands = 0
+        self.framer.line_octets = self.settings.limits.line_octets
+        self.connection.authenticated()
+
+    def select(self, mailbox: Mailbox | Any) -> None:
+        """The mailbox is this client's selected one; what was selected before is left."""
+        self.unselect()
+        self.selected = mailbox
+        self.state = State.SELECTED
+
+    def unselect(self) -> None:
+        """Leaves the selected mailbox, if there is one, without removing anything."""
+        mailbox, self.selected = self.selected, None
+        if self.state is State.SELECTED:
+            self.state = State.AUTHENTICATED
+        if mailbox is not None:
+            mailbox.close()
+
+    def start_tls(self) -> None:
+        """TLS begins, and nothing said before it counts any more (RFC 3501, section 6.2.1): anybody may have said it."""
+        self.framer.discard()
+        self.enabled = NOTHING_ENABLED
+        self.utf8 = False
+        self.user_agent = ""
+        self.connection.start_tls()
+        self.framer.discard()
+
+    # What is told and asked
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a password may be sent here."""
+        connection = self.connection
+        return connection.is_tls or (self.settings.auth.cleartext == "loopback" and connection.is_loopback)
+
+    def news(self, may_expunge: bool) -> Iterator[Output]:
+        """What the selected mailbox's view has learnt and the client has not been told, in the order to tell it in."""
+        mailbox = self.selected
+        told = mailbox.pending(may_expunge) if mailbox is not None else None
+        if told is None:
+            return
+        for number in told.expunged:
+            yield Expunge(number)
+        if told.exists is not None:
+            yield Exists(told.exists)
+        if told.recent is not None:
+            yield Recent(told.recent)
+        if told.keywords_changed:
+            yield Flags(mailbox.flags)
+            yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + flag_list(mailbox.permanent_flags))
+        for position in told.flags_changed:
+            yield FetchFlags(position + 1, mailbox.flags_at(position))
+
+    def read_line(self) -> bytes:
+        """A line that is no command, when the client sends it; everything said so far is sent before."""
+        while (line := self.framer.next_line()) is None:
+            self.receive()
+        return line
+
+    def receive(self) -> None:
+        """Waits for octets and feeds them to the framer. ConnectionError when there will be no more."""
+        octets = self.connection.receive()
+        if not octets:
+            raise ConnectionAbortedError("the connection has ended")
+        self.framer.feed(octets)
+
+    def _end(self) -> None:
+        self.state = State.LOGOUT
+        self.framer.abandon()
+        try:
+            self.unselect()
+        except Exception:
+            log.exception("mailbox not left", session=self.id)
+        account, self.account = self.account, None
+        if account is not None and hasattr(account, "close"):
+            account.close()
+
