@@ -184,7 +184,8 @@ class Runner:
         return self.bound[found[1]].decode()
 
     def _message(self, name: str) -> bytes:
-        return self.story.messages[name] if name in self.story.messages else simple_message(int(name.removeprefix("message-")))
+        written = self.story.messages.get(name)
+        return simple_message(int(name.removeprefix("message-"))) if written is None else written
 
     # Checking
 

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""One demo server for all tests of a run; it starts when the first test asks for it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running.client import Client
+from tests.running.server import Demo
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo server with two workers and users nobody has used. Whoever breaks it starts one of their own."""
+    demo = Demo(tmp_path_factory.mktemp("demo"))
+    demo.start()
+    yield demo
+    assert demo.stop() == 0, demo.end_of_log()
+
+
+@pytest.fixture
+def new_user(server: Demo) -> Callable[[], str]:
+    """Addresses whose mailboxes are as they were made; the password of all of them is `password`."""
+    return server.new_user
+
+
+@pytest.fixture
+def client(server: Demo) -> Iterator[Callable[..., Client]]:
+    """Opens connections to the demo server: client("user@example.com") is logged in, client() is not."""
+    opened: list[Client] = []
+
+    def connect(user: str | None = None, tls: bool = False) -> Client:
+        opened.append(server.client(user, tls))
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def quiet_log(server: Demo) -> Iterator[Path]:
+    """Fails when the server logged a traceback during the test."""
+    position = server.log_size()
+    yield server.log
+    trouble = server.trouble_since(position)
+    assert not trouble, trouble
