@@ -4,6 +4,18 @@
 The same rules as in commands/. What an extension adds to another command goes into that command's tables.
 """
 
-from imapd.extensions import enable, id, idle, literal_plus, sasl_ir
+from imapd.extensions import (
+    children,
+    enable,
+    id,
+    idle,
+    literal_plus,
+    move,
+    namespace,
+    sasl_ir,
+    special_use,
+    uidplus,
+    unselect,
+)
 
-EXTENSIONS = (literal_plus, sasl_ir, id, enable, idle)
+EXTENSIONS = (literal_plus, sasl_ir, id, enable, idle, namespace, children, special_use, unselect, uidplus, move)

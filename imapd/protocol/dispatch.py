@@ -78,7 +78,7 @@ def answer(session: Session, request: Request) -> None:
     finally:
         for literal in request.literals:
             if literal.spool is not None:
-                literal.spool.abort()
+                literal.spool.close()
     session.node.metrics.command(name.decode("ascii") if registered else _UNKNOWN, monotonic() - began)
     if line.startswith(b"BAD") and _is_one_too_many(session):
         return

@@ -170,7 +170,9 @@ def _modules() -> Iterable[ModuleType]:
 
 
 def _found(module: ModuleType, kind: type[Command]) -> list[Command]:
-    return [value for value in vars(module).values() if isinstance(value, kind)]
+    """Of this kind in a module, but not what it has imported from another."""
+    found = [value for value in vars(module).values() if isinstance(value, kind)]
+    return [value for value in found if value.handler.__module__ == module.__name__]
 
 
 def _enter(table: dict[bytes, Command], registered: Command) -> None:

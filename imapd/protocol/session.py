@@ -84,7 +84,7 @@ class Session:
             mailbox.close()
 
     def start_tls(self) -> None:
-        """TLS begins, and nothing said before it counts any more (RFC 3501, section 6.2.1): anybody may have said it."""
+        """TLS begins, and nothing said before it counts now (RFC 3501, section 6.2.1): anybody may have said it."""
         self.framer.discard()
         self.enabled = NOTHING_ENABLED
         self.utf8 = False

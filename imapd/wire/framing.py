@@ -123,7 +123,7 @@ class _Partial:
         for spool in spools:
             if spool is not None:
                 with suppress(Exception):
-                    spool.abort()
+                    spool.close()
 
 
 class Framer:
