@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""APPEND, of one message or of several at once (RFC 3502). Large literals have been spooled before the handler runs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imapd.errors import TooBig
+from imapd.mail.account import Appended, Draft
+from imapd.protocol.answers import Refused
+from imapd.protocol.registry import Done, command
+from imapd.protocol.states import AUTHENTICATED_UP
+from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.responses import Output
+from imapd.wire.sequence import compact
+
+if TYPE_CHECKING:
+    from imapd.protocol.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    name: str
+    messages: Sequence[Draft]
+
+
+def parse_append(cursor: Cursor) -> Append:
+    """append = "APPEND" SP mailbox 1*append-message"""
+    cursor.sp()
+    name = cursor.mailbox()
+    messages = [append_message(cursor)]
+    while not cursor.at_end():
+        messages.append(append_message(cursor))
+    return Append(name, tuple(messages))
+
+
+def append_message(cursor: Cursor) -> Draft:
+    """append-message = [SP flag-list] [SP date-time] SP literal"""
+    flags, seconds, zone = append_opts(cursor)
+    return Draft(cursor.literal(), flags, seconds, zone)
+
+
+def append_opts(cursor: Cursor) -> tuple[list[str], int | None, int]:
+    """append-opts SP = [SP flag-list] [SP date-time] SP"""
+    flags: list[str] = []
+    seconds, zone = None, 0
+    cursor.sp()
+    if cursor.peek(b"("):
+        flags = cursor.flag_list()
+        cursor.sp()
+    if cursor.peek(b'"'):
+        seconds, zone = cursor.date_time()
+        cursor.sp()
+    return flags, seconds, zone
+
+
+def announce(session: Session, cursor: Cursor, size: int) -> None:
+    """Asked before a literal is taken: a message that will be refused need not cross the wire."""
+    try:
+        cursor.sp()
+        name = cursor.mailbox()
+    except BadSyntax:
+        # The literal is the name itself, or the command is wrong and will be answered so.
+        if size > session.settings.limits.literal_octets:
+            raise TooBig from None
+        return
+    session.account.check_append(name, size)
+
+
+@command("APPEND", parse_append, states=AUTHENTICATED_UP, spools=True, announce=announce)
+def append(session: Session, args: Append) -> Generator[Output, None, Done | None]:
+    if not all(message.literal.size for message in args.messages):
+        # RFC 3502 section 6.3.11: this is how a client takes back what it has begun.
+        raise Refused(None, "An empty message cannot be stored.")
+    appended = session.account.append(args.name, list(args.messages))
+    yield from ()
+    return Done(code=appenduid(appended))
+
+
+def appenduid(appended: Appended) -> bytes:
+    """resp-code-apnd = "APPENDUID" SP nz-number SP append-uid"""
+    return b"APPENDUID %d %b" % (appended.uid_validity, compact(appended.uids))

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""LIST and LSUB. What exists and who may see it is asked of mail/; the names are matched and written here.
+
+LIST is read with the grammar of RFC 5258 from the start; its options come from the tables SELECTION and RETURN,
+which are empty here and filled by extensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imapd.protocol.registry import command
+from imapd.protocol.states import AUTHENTICATED_UP
+from imapd.wire import responses
+from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.names import DELIMITER, matcher
+from imapd.wire.responses import Output
+
+if TYPE_CHECKING:
+    from imapd.mail.account import Listed
+    from imapd.protocol.session import Session
+
+Names = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A selection option: `test` leaves out mailboxes; `base` says that RECURSIVEMATCH may stand beside it."""
+
+    test: Callable[[Listed], bool] | None = None
+    base: bool = False
+    read: Callable[[Cursor], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A return option: `attribute` adds to a mailbox's line, `follow` says more about it after that line."""
+
+    attribute: Callable[[Listed], bytes | None] | None = None
+    follow: Callable[[Session, Sequence[Listed], Any], Callable[[Listed], Iterable[Output]]] | None = None
+    read: Callable[[Cursor], Any] | None = None
+
+
+SELECTION: dict[bytes, Selection] = {}
+RETURN: dict[bytes, Return] = {}
+
+# How a selection of mailboxes is widened to the parents of those selected (RECURSIVEMATCH); an extension's.
+Rows = Iterable[tuple["Listed", bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    reference: str
+    patterns: Sequence[str]
+    selection: Mapping[bytes, Any] = field(default_factory=dict)
+    returns: Mapping[bytes, Any] = field(default_factory=dict)
+    extended: bool = False  # asked with the syntax of RFC 5258
+
+    @property
+    def asks_delimiter(self) -> bool:
+        return not self.extended and tuple(self.patterns) == ("",)
+
+
+def parse_list(cursor: Cursor) -> List:
+    """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]"""
+    cursor.sp()
+    selection: dict[bytes, Any] = {}
+    returns: dict[bytes, Any] = {}
+    if extended := cursor.peek(b"("):
+        selection = options(cursor, SELECTION)
+        cursor.sp()
+    reference = cursor.mailbox()
+    cursor.sp()
+    if cursor.peek(b"("):
+        extended, patterns = True, tuple(cursor.listed(cursor.list_mailbox))
+    else:
+        patterns = (cursor.list_mailbox(),)
+    if cursor.take(b" "):
+        extended = True
+        cursor.word(b"RETURN")
+        cursor.sp()
+        returns = options(cursor, RETURN)
+    need_base(selection)
+    return List(reference, patterns, selection, returns, extended)
+
+
+def options(cursor: Cursor, table: Mapping[bytes, Any]) -> dict[bytes, Any]:
+    """ "(" [option *(SP option)] ")" """
+
+    def option() -> tuple[bytes, Any]:
+        name = cursor.word()
+        if name not in table:
+            raise BadSyntax("Unknown option of LIST.")
+        read = table[name].read
+        return name, read(cursor) if read else True
+
+    if cursor.take(b"()"):
+        return {}
+    return dict(cursor.listed(option))
+
+
+def need_base(selection: Mapping[bytes, Any]) -> None:
+    """RFC 5258 section 3.1: RECURSIVEMATCH needs an option beside it that selects mailboxes."""
+    if b"RECURSIVEMATCH" in selection and not any(SELECTION[name].base for name in selection):
+        raise BadSyntax("RECURSIVEMATCH needs another selection option.")
+
+
+def parse_lsub(cursor: Cursor) -> List:
+    """lsub = "LSUB" SP mailbox SP list-mailbox"""
+    cursor.sp()
+    reference = cursor.mailbox()
+    cursor.sp()
+    pattern = cursor.list_mailbox()
+    return List(reference, (pattern,))
+
+
+@command("LIST", parse_list, states=AUTHENTICATED_UP)
+def list_(session: Session, args: List) -> Iterator[Output]:
+    if args.asks_delimiter:
+        yield responses.Delimiter()
+        rows = list(selected(session, args))
+    returns = [(RETURN[name], value) for name, value in args.returns.items()]
+    adding = [option.attribute for option, _ in returns if option.attribute]
+    following = [option.follow(session, [row for row, _ in rows], value) for option, value in returns if option.follow]
+    for row, extended in rows:
+        more = [attribute for add in adding if (attribute := add(row))]
+        yield responses.List(row.name, [*attributes(row, args.extended), *more], extended)
+        for follow in following:
+            yield from follow(row)
+
+
+def selected(session: Session, args: List) -> Iterator[tuple[Listed, bytes]]:
+    """The mailboxes that LIST is to show, each with its extended data."""
+    match = matcher(args.reference, args.patterns)
+    tests = [test for name in args.selection if (test := SELECTION[name].test)]
+    rows = session.account.list_folders()
+    for row in rows:
+        if match(row.name) and all(test(row) for test in tests):
+            yield row, b""
+
+
+def attributes(row: Listed, extended: bool = False) -> list[bytes]:
+    """mbx-list-flags of RFC 3501 and RFC 3348, and the special use of RFC 6154 where the mailbox has one."""
+    found = []
+    if row.nonexistent and extended:
+        found.append(b"\\NonExistent")
+    elif not row.selectable:
+        # Whoever has not asked with RFC 5258's syntax may not know \NonExistent, which would imply this.
+        found.append(b"\\Noselect")
+    found.append(b"\\HasChildren" if row.has_children else b"\\HasNoChildren")
+    if row.special_use:
+        found.append(row.special_use if isinstance(row.special_use, bytes) else row.special_use.encode("ascii"))
+    return found
+
+
+@command("LSUB", parse_lsub, states=AUTHENTICATED_UP)
+def lsub(session: Session, args: List) -> Iterator[Output]:
+    if args.asks_delimiter:
+        yield responses.Lsub("", (b"\\Noselect",))
+        match = matcher(args.reference, args.patterns)
+    names = [row.name for row in session.account.list_folders(subscribed_only=True)]
+    if any("%" in pattern for pattern in args.patterns):
+        parents = unsubscribed_parents(names, match)
+    else:
+        parents = set()
+    for name in sorted({name for name in names if match(name)} | parents):
+        yield responses.Lsub(name, (b"\\Noselect",) if name in parents else ())
+
+
+def unsubscribed_parents(names: Sequence[str], match: Names) -> set[str]:
+    """RFC 3501 6.3.9: LSUB "" "%" shows foo as \\Noselect when foo/bar is subscribed and foo is not."""
+    subscribed = set(names)
+    parents = set()
+    for name in names:
+        if match(name):
+            continue
+        while DELIMITER in name:
+            name = name.rpartition(DELIMITER)[0]
+            if name in subscribed or name in parents:
+                break
+            if match(name):
+                parents.add(name)
+    return parents

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE. Which names are possible is decided in mail/, not here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imapd.protocol.registry import command
+from imapd.protocol.states import AUTHENTICATED_UP
+from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.responses import Output
+
+if TYPE_CHECKING:
+    from imapd.protocol.session import Session
+
+# Parameters of CREATE (RFC 4466 section 2.2): name -> reader of its value. Extensions add theirs.
+CREATE_PARAMETERS: dict[bytes, Callable[[Cursor], Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    name: str
+    parameters: Mapping[bytes, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    old: str
+    new: str
+
+
+def parse_name(cursor: Cursor) -> Name:
+    """delete = "DELETE" SP mailbox; so subscribe and unsubscribe"""
+    cursor.sp()
+    name = cursor.mailbox()
+    return Name(name)
+
+
+def parse_create(cursor: Cursor) -> Create:
+    """create = "CREATE" SP mailbox [SP "(" create-param *(SP create-param) ")"]"""
+    cursor.sp()
+    name = cursor.mailbox()
+    parameters = dict(cursor.listed(lambda: create_parameter(cursor))) if cursor.take(b" ") else {}
+    return Create(name, parameters)
+
+
+def create_parameter(cursor: Cursor) -> tuple[bytes, Any]:
+    """create-param = create-param-name [SP create-param-value]"""
+    name = cursor.word()
+    if name not in CREATE_PARAMETERS:
+        raise BadSyntax("Unknown parameter of CREATE.")
+    return name, CREATE_PARAMETERS[name](cursor)
+
+
+def parse_rename(cursor: Cursor) -> Rename:
+    """rename = "RENAME" SP mailbox SP mailbox"""
+    cursor.sp()
+    old = cursor.mailbox()
+    cursor.sp()
+    new = cursor.mailbox()
+    return Rename(old, new)
+
+
+@command("CREATE", parse_create, states=AUTHENTICATED_UP)
+def create(session: Session, args: Create) -> Iterator[Output]:
+    # RFC 3501 6.3.3: a delimiter at the end only declares that names will be made under this one.
+    session.account.create(args.name.removesuffix("/"), special_use=args.parameters.get(b"USE"))
+    yield from ()
+
+
+@command("DELETE", parse_name, states=AUTHENTICATED_UP)
+def delete(session: Session, args: Name) -> Iterator[Output]:
+    session.account.delete(args.name)
+    yield from ()
+
+
+@command("RENAME", parse_rename, states=AUTHENTICATED_UP)
+def rename(session: Session, args: Rename) -> Iterator[Output]:
+    session.account.rename(args.old, args.new)
+    yield from ()
+
+
+@command("SUBSCRIBE", parse_name, states=AUTHENTICATED_UP)
+def subscribe(session: Session, args: Name) -> Iterator[Output]:
+    session.account.subscribe(args.name)
+    yield from ()
+
+
+@command("UNSUBSCRIBE", parse_name, states=AUTHENTICATED_UP)
+def unsubscribe(session: Session, args: Name) -> Iterator[Output]:
+    session.account.unsubscribe(args.name)
+    yield from ()

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""STORE. The flags of a whole range change in one statement of mail/; the answers are rendered in one piece each.
+
+Modifiers (RFC 4466) come from the table MODIFIERS, which CONDSTORE fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imapd.protocol.registry import command
+from imapd.protocol.states import SELECTED
+from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.responses import Output
+from imapd.wire.sequence import SequenceSet
+
+if TYPE_CHECKING:
+    from imapd.mail.mailbox import Mailbox
+    from imapd.protocol.session import Session
+
+MODIFIERS: dict[bytes, Callable[[Cursor], Any]] = {}
+
+CHUNK = 1000
+"""Answers that are put into one piece of output: fewer and larger writes, and a bound on each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    messages: SequenceSet
+    by_uid: bool
+    op: str  # "=", "+" or "-"
+    flags: Sequence[str]
+    silent: bool = False
+    modifiers: Mapping[bytes, Any] = field(default_factory=dict)
+
+
+def parse_store(cursor: Cursor) -> Store:
+    """store = "STORE" SP sequence-set [SP "(" store-modifier *(SP store-modifier) ")"] SP store-att-flags"""
+    cursor.sp()
+    messages = cursor.sequence_set()
+    cursor.sp()
+    modifiers: dict[bytes, Any] = {}
+    if cursor.peek(b"("):
+        modifiers = dict(cursor.listed(lambda: store_modifier(cursor)))
+        cursor.sp()
+    op, silent, flags = store_att_flags(cursor)
+    return Store(messages, cursor.by_uid, op, flags, silent, modifiers)
+
+
+def store_modifier(cursor: Cursor) -> tuple[bytes, Any]:
+    """store-modifier = store-modifier-name [SP store-modif-params]"""
+    name = cursor.word()
+    if name not in MODIFIERS:
+        raise BadSyntax("Unknown modifier of STORE.")
+    return name, MODIFIERS[name](cursor)
+
+
+def store_att_flags(cursor: Cursor) -> tuple[str, bool, list[str]]:
+    """store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))"""
+    op = "+" if cursor.take(b"+") else "-" if cursor.take(b"-") else "="
+    silent = cursor.word(b"FLAGS", b"FLAGS.SILENT") == b"FLAGS.SILENT"
+    cursor.sp()
+    return op, silent, cursor.flags()
+
+
+@command("STORE", parse_store, states=SELECTED, sends_expunge=False, uid=True)
+def store(session: Session, args: Store) -> Iterator[Output]:
+    mailbox = session.selected
+    positions = args.messages.positions(mailbox.view.uids, args.by_uid)
+    stored = mailbox.store(positions, args.op, args.flags, args.silent)
+    # A keyword that this has made must be in FLAGS before a FETCH shows it; no number may shift before that.
+    yield from session.news(may_expunge=False)
+    if not args.silent:
+        yield from flags_told(mailbox, stored.positions, args.by_uid)
+
+
+def flags_told(mailbox: Mailbox, positions: Sequence[range], by_uid: bool) -> Iterator[bytes]:
+    """The untagged FETCH with the flags of each message."""
+    template = b"* %d FETCH (UID %d FLAGS %b)\r\n" if by_uid else b"* %d FETCH (FLAGS %b)\r\n"
+    uids = mailbox.view.uids
+    for run in positions:
+        for begin in range(run.start, run.stop, CHUNK):
+            end = min(begin + CHUNK, run.stop)
+            numbers, flags = range(begin + 1, end + 1), flag_lists(mailbox, begin, end)
+            rows = zip(numbers, uids[begin:end], flags) if by_uid else zip(numbers, flags)
+            yield b"".join(map(template.__mod__, rows))
+
+
+def flag_lists(mailbox: Mailbox, begin: int, end: int) -> Iterable[bytes]:
+    """The flags of neighbouring messages, ready to be sent."""
+    if mailbox.recent_uids:
+        return map(mailbox.flags_at, range(begin, end))
+    view = mailbox.view
+    return map(view.flag_bytes.__getitem__, view.flag_numbers[begin:end])

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""MOVE (RFC 6851): COPY and removal in one step. COPYUID is told untagged, before the messages vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from imapd.commands.copy import Copy, copyuid, parse_copy
+from imapd.protocol.registry import Capability, command
+from imapd.protocol.states import AUTHENTICATED_UP, SELECTED
+from imapd.wire.responses import Ok, Output
+
+if TYPE_CHECKING:
+    from imapd.protocol.session import Session
+
+CAPABILITIES = (Capability(b"MOVE", rfc=6851, states=AUTHENTICATED_UP),)
+
+
+@command("MOVE", parse_copy, states=SELECTED, uid=True, rfc=6851, capability="MOVE")
+def move(session: Session, args: Copy) -> Iterator[Output]:
+    """move = "MOVE" SP sequence-set SP mailbox"""
+    positions = args.messages.positions(session.selected.view.uids, args.by_uid)
+    moved = session.selected.move(positions, args.to)
+    if code := copyuid(moved):
+        yield Ok("Moved.", code)
