@@ -3,6 +3,7 @@
 
 from typing import NamedTuple
 
+from imapd import audit
 from imapd.errors import Cannot, NotFound
 from imapd.storage.addresses import Address, Place, locked_mailbox, locked_user
 from imapd.storage.pool import Database, Transaction
@@ -29,6 +30,7 @@ def set_quota(database: Database, of: Address, limits: Limits, *, keep_storage: 
             """,
             (keep_storage, limits.storage, keep_messages, limits.messages, place.organization_id, place.mailbox_id),
         )
+        audit.write(tx, "quota changed", organization_id=place.organization_id, address=str(of))
 
 
 def grant(database: Database, of: Address, folder: str | None, to: Address | None, rights: str) -> None:
@@ -43,6 +45,7 @@ def grant(database: Database, of: Address, folder: str | None, to: Address | Non
             """,
             (place.organization_id, place.mailbox_id, _folder(tx, place, of, folder), _grantee(tx, place, to), rights),
         )
+        _tell(tx, place, of, folder, to, rights)
 
 
 def revoke(database: Database, of: Address, folder: str | None, to: Address | None) -> None:
@@ -57,6 +60,15 @@ def revoke(database: Database, of: Address, folder: str | None, to: Address | No
         )
         if row is None:
             raise NotFound(f"{to or 'anyone'} has no rights there.")
+        _tell(tx, place, of, folder, to, "")
+
+
+def _tell(tx: Transaction, place: Place, of: Address, folder: str | None, to: Address | None, rights: str) -> None:
+    to_whom = str(to or "anyone")
+    audit.write(
+        tx, "access changed", organization_id=place.organization_id, address=str(of),
+        folder=folder or "", grantee=to_whom, rights=rights,
+    )  # fmt: skip
 
 
 def _folder(tx: Transaction, place: Place, of: Address, name: str | None) -> int:

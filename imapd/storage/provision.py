@@ -6,6 +6,7 @@ Reading them is in storage/directory.py, quotas and shares in storage/grants.py.
 
 from collections.abc import Sequence
 
+from imapd import audit
 from imapd.errors import AlreadyExists, Cannot, NotFound
 from imapd.storage.addresses import Address, locked_domain, locked_mailbox, locked_user, refuse_taken
 from imapd.storage.grants import UNLIMITED, Limits
@@ -24,27 +25,30 @@ STANDARD_FOLDERS = (
 # Organisations and domains
 
 
-def add_organization(database: Database, name: str) -> int:
-    row = database.row(
-        "INSERT INTO organizations (name) VALUES (%s) ON CONFLICT DO NOTHING RETURNING organization_id", (name,)
-    )
-    if row is None:
-        raise AlreadyExists(f"The organisation {name!r} exists already.")
-    return int(row[0])
+def add_organization(database: Database, name: str) -> None:
+    with database.transaction() as tx:
+        row = tx.row(
+            "INSERT INTO organizations (name) VALUES (%s) ON CONFLICT DO NOTHING RETURNING organization_id", (name,)
+        )
+        if row is None:
+            raise AlreadyExists(f"The organisation {name!r} exists already.")
+        audit.write(tx, "organization created", organization_id=row[0], name=name)
 
 
 def set_organization(
     database: Database, name: str, *, new_name: str | None = None, disabled: bool | None = None
 ) -> None:
-    row = database.row(
-        """
-        UPDATE organizations SET name = coalesce(%s, name), disabled = coalesce(%s, disabled)
-        WHERE name = %s RETURNING organization_id
-        """,
-        (new_name, disabled, name),
-    )
-    if row is None:
-        raise NotFound(f"There is no organisation {name!r}.")
+    with database.transaction() as tx:
+        organization_id = _organization(tx, name)
+        if new_name:
+            tx.execute("UPDATE organizations SET name = %s WHERE organization_id = %s", (new_name, organization_id))
+        if disabled is not None:
+            tx.execute("UPDATE organizations SET disabled = %s WHERE organization_id = %s", (disabled, organization_id))
+            audit.write(tx, f"organization {_state(disabled)}", organization_id=organization_id, name=name)
+
+
+def _state(disabled: bool) -> str:
+    return "disabled" if disabled else "enabled"
 
 
 def remove_organization(database: Database, name: str) -> None:
@@ -66,6 +70,7 @@ def remove_organization(database: Database, name: str) -> None:
             "DELETE FROM organizations WHERE organization_id = %s",
         ):
             tx.execute(statement, (organization_id,))
+        audit.write(tx, "organization removed", organization_id=organization_id, name=name)
 
 
 def _organization(tx: Transaction, name: str) -> int:
@@ -84,12 +89,14 @@ def add_domain(database: Database, organization: str, name: str) -> None:
         )
         if made is None:
             raise AlreadyExists(f"The domain {name} exists already.")
+        audit.write(tx, "domain created", organization_id=organization_id, name=name)
 
 
 def set_domain(database: Database, name: str, *, disabled: bool) -> None:
-    row = database.row("UPDATE domains SET disabled = %s WHERE name = %s RETURNING domain_id", (disabled, name))
-    if row is None:
-        raise NotFound(f"There is no domain {name}.")
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, name)
+        tx.execute("UPDATE domains SET disabled = %s WHERE domain_id = %s", (disabled, domain_id))
+        audit.write(tx, f"domain {_state(disabled)}", organization_id=organization_id, name=name)
 
 
 def remove_domain(database: Database, name: str) -> None:
@@ -106,6 +113,7 @@ def remove_domain(database: Database, name: str) -> None:
         if used and any(used):
             raise Cannot(f"{name} has {used[0]} mailboxes and {used[1]} aliases: remove them first.")
         tx.execute("DELETE FROM domains WHERE domain_id = %s", (domain_id,))
+        audit.write(tx, "domain removed", organization_id=organization_id, name=name)
 
 
 # Users
@@ -126,6 +134,7 @@ def add_user(
                 (mode, organization_id, mailbox_id),
             )
         _furnish(tx, organization_id, [mailbox_id], limits)
+        audit.write(tx, "user created", organization_id=organization_id, address=str(primary))
 
 
 def add_users(database: Database, domain: str, local_parts: Sequence[str], password_hash: str | None) -> None:
@@ -141,6 +150,7 @@ def add_users(database: Database, domain: str, local_parts: Sequence[str], passw
         }  # fmt: skip
         new = [name for name in local_parts if name not in taken]
         _furnish(tx, organization_id, _add_users(tx, organization_id, domain_id, new, new, password_hash), UNLIMITED)
+        audit.write(tx, "user created", organization_id=organization_id, domain=domain, count=len(new))
 
 
 def _add_users(
@@ -202,6 +212,9 @@ def set_user(
                 "org": organization_id, "user": user_id,
             },
         )  # fmt: skip
+        if disabled is not None:
+            event = f"user {_state(disabled)}"
+            audit.write(tx, event, organization_id=organization_id, user_id=user_id, address=str(of))
 
 
 def set_password(database: Database, of: Address, password_hash: str | None) -> None:
@@ -215,6 +228,7 @@ def set_password(database: Database, of: Address, password_hash: str | None) -> 
             """,
             (password_hash, organization_id, user_id),
         )
+        audit.write(tx, "password changed", organization_id=organization_id, user_id=user_id, address=str(of))
 
 
 def remove_user(database: Database, of: Address) -> None:
@@ -239,6 +253,7 @@ def remove_user(database: Database, of: Address) -> None:
             "DELETE FROM users WHERE organization_id = %(org)s AND user_id = %(user)s",
         ):
             tx.execute(statement, whole)
+        audit.write(tx, "user removed", organization_id=organization_id, user_id=user_id, address=str(of))
 
 
 # Mailboxes and aliases
@@ -263,6 +278,7 @@ def add_mailbox(database: Database, new: Address, user: Address | None, limits: 
         assert row
         _furnish(tx, organization_id, [row[0]], limits)
         _subscribe_by_prefix(tx, organization_id, row[0])
+        audit.write(tx, "mailbox created", organization_id=organization_id, user_id=user_id, address=str(new))
 
 
 def _furnish(tx: Transaction, organization_id: int, mailbox_ids: list[int], limits: Limits) -> None:
@@ -324,6 +340,9 @@ def remove_mailbox(database: Database, of: Address) -> None:
                 (others[0], place.organization_id, place.user_id, place.mailbox_id),
             )
         _remove_mailbox(tx, place.organization_id, place.mailbox_id)
+        audit.write(
+            tx, "mailbox removed", organization_id=place.organization_id, user_id=place.user_id, address=str(of)
+        )
 
 
 def _remove_mailbox(tx: Transaction, organization_id: int, mailbox_id: int) -> None:
@@ -350,6 +369,7 @@ def add_alias(database: Database, alias: Address, of: Address) -> None:
             "INSERT INTO aliases (organization_id, domain_id, local_part, mailbox_id) VALUES (%s, %s, %s, %s)",
             (organization_id, domain_id, alias.local_part, place.mailbox_id),
         )
+        audit.write(tx, "alias created", organization_id=organization_id, address=str(alias), mailbox=str(of))
 
 
 def set_alias(database: Database, alias: Address, of: Address) -> None:
@@ -370,13 +390,15 @@ def set_alias(database: Database, alias: Address, of: Address) -> None:
 
 
 def remove_alias(database: Database, alias: Address) -> None:
-    row = database.row(
-        """
-        DELETE FROM aliases a USING domains d
-        WHERE d.name = %s AND a.organization_id = d.organization_id AND a.domain_id = d.domain_id AND a.local_part = %s
-        RETURNING a.mailbox_id
-        """,
-        (alias.domain, alias.local_part),
-    )
-    if row is None:
-        raise NotFound(f"There is no alias {alias}.")
+    with database.transaction() as tx:
+        organization_id, domain_id = locked_domain(tx, alias.domain)
+        row = tx.row(
+            """
+            DELETE FROM aliases WHERE organization_id = %s AND domain_id = %s AND local_part = %s
+            RETURNING mailbox_id
+            """,
+            (organization_id, domain_id, alias.local_part),
+        )
+        if row is None:
+            raise NotFound(f"There is no alias {alias}.")
+        audit.write(tx, "alias removed", organization_id=organization_id, address=str(alias))
