@@ -11,6 +11,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 SENTINEL_PORT = 26379
+CONNECT_SECONDS = 2.0
 
 Command = Sequence[bytes | str | int]
 
@@ -23,7 +24,7 @@ def connections(url: str, *, timeout_seconds: float, size: int = 4) -> redis.Con
     """A pool for redis://, rediss:// and unix:// URLs, and for sentinel://host:port,host:port/service?db=0."""
     options: dict[str, Any] = {"socket_timeout": timeout_seconds, "retry": Retry(NoBackoff(), 0)}
     if not url.startswith("unix:"):
-        options |= {"socket_connect_timeout": timeout_seconds, "socket_keepalive": True}
+        options |= {"socket_connect_timeout": min(timeout_seconds, CONNECT_SECONDS), "socket_keepalive": True}
     if int(redis.__version__.split(".")[0]) >= 5:
         options["protocol"] = 2  # since version 8 the library would choose 3, whose messages come in another shape
     if url.startswith("sentinel:"):

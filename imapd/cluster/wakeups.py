@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Who wants to know when a folder group changes, and how they come to know. It says that, never what.
+
+A watcher is called at once for a change made in this worker, through Redis for one made elsewhere, after every
+interruption of Redis, and while that lasts every poll_seconds. So each may be called for nothing, and must bear it.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from imapd import log
+from imapd.cluster.control import Control
+from imapd.cluster.pubsub import PubSub, Spawn
+
+AT_ONCE = 64  # channels whose watchers are called before others get a turn
+PAUSE_SECONDS = 0.01
+MOST_UNWATCHED = 2_000  # channels that stay subscribed for a while after their last watcher has gone
+SURE_SECONDS = 300  # so often everybody is called though Redis is there: a worker may have died before it published
+
+Callback = Callable[[], None]
+
+
+class Watch:
+    """One watcher of one channel: what `watch` returns and `unwatch` takes."""
+
+    __slots__ = ("callback", "channel")
+
+    def __init__(self, channel: bytes, callback: Callback):
+        self.channel = channel
+        self.callback = callback
+
+
+class Wakeups:
+    """The watchers of one worker. Subscriptions are counted: one for each channel, however many watch it."""
+
+    def __init__(self, pubsub: PubSub, control: Control, *, poll_seconds: float, sure_seconds: float = SURE_SECONDS):
+        self._pubsub = pubsub
+        self._control = control
+        self._poll_seconds = poll_seconds
+        self._sure_seconds = max(sure_seconds, poll_seconds)
+        self._watches: dict[bytes, set[Watch]] = {}
+        self._unwatched: dict[bytes, None] = {}
+        self._lock = threading.Lock()
+        self._due: deque[bytes] = deque()
+        self._something = threading.Event()
+        self._stopped = False
+        control.on("look", lambda _: self.look_everywhere())
+        pubsub.overflowed = lambda: control.publish("look", "")
+
+    def start(self, spawn: Spawn) -> None:
+        spawn(self._call_those_due)
+        spawn(self._poll)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._something.set()
+
+    def watch(self, organization_id: int, group_id: int, callback: Callback) -> Watch:
+        """Calls back for every change from now on, and once when the subscription has begun, if it has to begin."""
+        channel = _channel(organization_id, group_id)
+        made = Watch(channel, callback)
+        with self._lock:
+            watches = self._watches.get(channel)
+            if watches is None:
+                watches = self._watches[channel] = set()
+                self._pubsub.subscribe(channel, self)
+            watches.add(made)
+            self._unwatched.pop(channel, None)
+        return made
+
+    def unwatch(self, watch: Watch) -> None:
+        with self._lock:
+            watches = self._watches.get(watch.channel)
+            if watches is None:
+                return
+            watches.discard(watch)
+            if not watches:
+                self._unwatched[watch.channel] = None  # it may well be selected again in a moment
+            too_many = len(self._unwatched) > MOST_UNWATCHED
+        if too_many:
+            self._forget_unwatched()
+
+    def publish(self, organization_id: int, group_id: int) -> None:
+        """Something changed in this group, and is committed."""
+        channel = _channel(organization_id, group_id)
+        self._call(channel)
+        self._pubsub.publish(channel)
+
+    def look_everywhere(self) -> None:
+        """Calls every watcher, a few at a time: each of them asks PostgreSQL something."""
+        with self._lock:
+            if len(self._due) <= len(self._watches):  # else everybody is due already
+                self._due.extend(self._watches)
+        self._something.set()
+
+    def heard(self, channel: bytes, body: bytes) -> None:
+        if body:
+            self._pubsub.garbage += 1
+        else:
+            self._call(channel)
+
+    def subscribed(self, channel: bytes) -> None:
+        self._due.append(channel)
+        self._something.set()
+
+    def _call(self, channel: bytes) -> None:
+        watches = self._watches.get(channel)
+        if not watches:
+            return
+        for watch in tuple(watches):
+            try:
+                watch.callback()
+            except Exception:
+                log.exception("a watcher failed")
+
+    def _call_those_due(self) -> None:
+        while not self._stopped:
+            self._something.wait()
+            self._something.clear()
+            while self._due and not self._stopped:
+                for _ in range(min(AT_ONCE, len(self._due))):
+                    self._call(self._due.popleft())
+                time.sleep(PAUSE_SECONDS)
+
+    def _poll(self) -> None:
+        looked = time.monotonic()
+        while not self._stopped:
+            time.sleep(self._poll_seconds)
+            self._forget_unwatched()
+            now = time.monotonic()
+            if not self._pubsub.connected or now - looked >= self._sure_seconds:
+                looked = now
+                self.look_everywhere()
+
+    def _forget_unwatched(self) -> None:
+        with self._lock:
+            channels = list(self._unwatched)
+            self._unwatched.clear()
+            for channel in channels:
+                del self._watches[channel]
+            if channels:
+                self._pubsub.unsubscribe(*channels)
+
+
+def _channel(organization_id: int, group_id: int) -> bytes:
+    return b"imapd:%d:%d" % (organization_id, group_id)
