@@ -10,8 +10,8 @@ CREATE TYPE news AS (
     keywords        text[],
     whole           boolean,            -- the rows are all there are, not just the changed ones
     change_modseqs  bigint[],
-    change_flagged  int8multirange[],   -- what each change re-flagged
-    expunged        int8multirange,
+    change_flagged  text[],             -- what each change re-flagged, an int8multirange each
+    expunged        text,               -- an int8multirange
     uids            bigint[],
     modseqs         bigint[],
     flags           integer[],
@@ -37,8 +37,8 @@ BEGIN
     END IF;
     n.whole := known < floor;
     IF NOT n.whole THEN
-        SELECT array_agg(c.modseq ORDER BY c.modseq), array_agg(c.flagged ORDER BY c.modseq),
-               range_agg(c.expunged), range_agg(c.added) + range_agg(c.flagged)
+        SELECT array_agg(c.modseq ORDER BY c.modseq), array_agg(c.flagged::text ORDER BY c.modseq),
+               range_agg(c.expunged)::text, range_agg(c.added) + range_agg(c.flagged)
           INTO n.change_modseqs, n.change_flagged, n.expunged, touched
           FROM changes c WHERE c.organization_id = org AND c.group_id = grp AND c.modseq > known;
     END IF;

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""A logged-in user: every mailbox of theirs and every one shared with them, by the names that the user sees.
+
+Names are resolved and rights checked here; what a selected mailbox does is in mail/mailbox.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imapd import errors
+from imapd.mail import delivery, flags, rights
+from imapd.mail.delivery import Draft as Draft
+from imapd.mail.listing import Listed as Listed
+from imapd.mail.listing import listed, owned, shared
+from imapd.mail.mailbox import Mailbox
+from imapd.mail.namespaces import DELIMITER, SHARED, Layout, Namespaces, Tree, check_new, inbox_folded
+from imapd.storage import accounts, folders
+from imapd.storage.folders import Folder
+from imapd.storage.messages import View
+
+if TYPE_CHECKING:
+    from imapd.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Numbers of a mailbox; sizes in octets."""
+
+    messages: int
+    recent: int
+    uid_next: int
+    uid_validity: int
+    unseen: int
+    size: int
+    deleted: int
+    deleted_size: int
+    modseq: int
+    mailbox_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    uid_validity: int
+    uids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where messages go, and what of their flags the user's rights there let through."""
+
+    folder_id: int
+    mailbox_id: int
+    uid_validity: int
+    keep_mask: int
+    keep_words: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A name, resolved: the folders behind it (several in a unified namespace) and the rights held there."""
+
+    name: str
+    tree: Tree
+    path: str
+    folders: list[Folder]
+    rights: str
+    shared: bool = False
+
+
+class Account:
+    """What one session's user can do outside a selected mailbox. One query finds a name, two where it is shared."""
+
+    __slots__ = ("_announced", "_layout", "address", "database", "node", "organization_id", "user_id")
+
+    def __init__(self, node: Node, organization_id: int, user_id: int, address: str):
+        """Raises errors.AuthenticationFailed where the user is no more."""
+        self.node = node
+        self.database = node.database
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.address = address
+        self._announced: Place | None = None
+        self.reload()
+
+    def reload(self) -> None:
+        """Reads anew which mailboxes there are, and the preference of namespaces."""
+        user = accounts.user(self.database, self.organization_id, self.user_id)
+        if user is None:
+            raise errors.AuthenticationFailed
+        imap = self.node.settings.imap
+        mode = user.namespace_mode or imap.namespace_mode
+        self._layout = Layout(mode, user.mailboxes, user.primary_mailbox_id, imap.primary_prefix == "hidden")
+
+    @property
+    def mode(self) -> str:
+        return self._layout.mode
+
+    def namespaces(self) -> Namespaces:
+        return self._layout.namespaces()
+
+    # Finding
+
+    def find(self, name: str) -> Place:
+        """The place of a name. Raises errors.NotFound where there is none, or none that the user may know of."""
+        if name.startswith(SHARED):
+            place = self._find_shared(name)
+        else:
+            tree, path = self._layout.resolve(name)
+            found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path) if path else []
+            # The mailbox that takes new folders stands first in its tree, and so its folder here.
+            found.sort(key=lambda folder: tree.mailbox_ids.index(folder.mailbox_id))
+            place = Place(tree.prefix + path, tree, path, found, rights.ALL)
+        if not place.folders or rights.LOOKUP not in place.rights:
+            raise errors.NotFound
+        return place
+
+    def _find_shared(self, name: str) -> Place:
+        address, _, path = name.removeprefix(SHARED).partition(DELIMITER)
+        address, path = address.lower(), inbox_folded(path)
+        grants = [
+            grant
+            for grant in accounts.grants(self.database, self.organization_id, self.user_id)
+            if grant.address == address
+        ]
+        if not grants or not path:
+            raise errors.NotFound
+        tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
+        found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path)
+        held = rights.union(*(g.rights for g in grants if not g.folder_id or [g.folder_id] == [f.folder_id for f in found]))
+        return Place(tree.prefix + path, tree, path, found, held, shared=True)
+
+    def need(self, place: Place, right: str) -> Place:
+        if right not in place.rights:
+            raise errors.NoPermission
+        return place
+
+    def list_folders(self, subscribed_only: bool = False, shared_too: bool = True) -> list[Listed]:
+        """Every mailbox the user may know of, parents that are none included; in order of namespace and name.
+        subscribed_only: what is subscribed, be it there or not. Four queries at most."""
+        subscribed = folders.subscriptions(self.database, self.organization_id, self.user_id)
+        own = [box for tree in self._layout.trees for box in tree.mailbox_ids]
+        grants = accounts.grants(self.database, self.organization_id, self.user_id) if shared_too else []
+        boxes = {*own, *(grant.mailbox_id for grant in grants)}
+        rows = folders.of_mailboxes(self.database, self.organization_id, sorted(boxes))
+        found = [*owned(self._layout, rows), *shared(grants, rows)]
+        return listed(found, subscribed, subscribed_only)
+
+    # Folders
+
+    def create(self, name: str, special_use: str | None = None) -> None:
+        """Raises errors.AlreadyExists, Cannot, LimitReached, NoPermission."""
+        tree, path = self._new(name)
+        limits = self.node.settings.limits
+        folders.create(
+            self.database, self.organization_id, tree.mailbox_ids[0], path, special_use, limits.folders_per_mailbox
+        )
+
+    def _new(self, name: str) -> tuple[Tree, str]:
+        """Where a new folder of this name would lie; raises where there can be none."""
+        if name.startswith(SHARED):
+            return self._new_shared(name)
+        tree, path = self._layout.resolve(name)
+        if not path or (tree.prefix == "" and path + DELIMITER in (*self._layout.named, SHARED)):
+            raise errors.Cannot("That name is the prefix of a namespace.")
+        check_new(path, self.node.settings.limits.name_octets)
+        if path == "INBOX" or (len(tree.mailbox_ids) > 1 and self._exists(tree, path)):
+            raise errors.AlreadyExists
+        return tree, path
+
+    def _exists(self, tree: Tree, path: str) -> bool:
+        return bool(folders.named(self.database, self.organization_id, tree.mailbox_ids, path))
+
+    def _new_shared(self, name: str) -> tuple[Tree, str]:
+        """A folder in somebody else's mailbox needs the right to create there, on its parent or on the whole."""
+        address, _, path = name.removeprefix(SHARED).partition(DELIMITER)
+        all_grants = accounts.grants(self.database, self.organization_id, self.user_id)
+        grants = [grant for grant in all_grants if grant.address == address.lower()]
+        held = rights.union(*(grant.rights for grant in grants if not grant.folder_id))
+        if rights.CREATE not in held:
+            raise errors.NoPermission if grants else errors.NotFound
+        check_new(path, self.node.settings.limits.name_octets)
+        return Tree(SHARED + address.lower() + DELIMITER, (grants[0].mailbox_id,)), path
+
+    def delete(self, name: str) -> None:
+        """In a unified namespace: the folder of every domain. Raises errors.NotFound, HasChildren, Cannot."""
+        try:
+            place = self.need(self.find(name), rights.DELETE_MAILBOX)
+        except errors.NotFound:
+            if any(row.name.startswith(name + DELIMITER) for row in self.list_folders()):
+                raise errors.HasChildren from None
+            raise
+        if place.path == "INBOX":
+            raise errors.Cannot("INBOX cannot be deleted.")
+        for folder in place.folders:
+            self.announce(folders.delete(self.database, self.organization_id, folder.folder_id))
+
+    def rename(self, old: str, new: str) -> None:
+        """With all inferior names. INBOX's messages move and INBOX stays. Raises as create and delete."""
+        tree, path, boxes = self._renamed(old)
+        target, new_path = self._new(new)
+        if target.mailbox_ids[0] not in self._own() and target.mailbox_ids[0] != boxes[0]:
+            raise errors.NoPermission
+        if tree == target and new_path.startswith(path + DELIMITER) and path != "INBOX":
+            raise errors.Cannot("A mailbox cannot become its own inferior.")
+        if self._exists(target, new_path):
+            raise errors.AlreadyExists
+        most = self.node.settings.limits.folders_per_mailbox
+        for box in boxes:
+            to = box if tree == target else target.mailbox_ids[0]
+            if path == "INBOX":
+                touched = folders.rename_inbox(self.database, self.organization_id, box, to, new_path, most)
+            else:
+                touched = folders.rename(self.database, self.organization_id, box, path, to, new_path)
+            for group in set(touched):
+                self.announce(group)
+
+    def _renamed(self, old: str) -> tuple[Tree, str, list[int]]:
+        """The tree and path of what is to be renamed, and the mailboxes that have it or an inferior of it."""
+        try:
+            place = self.need(self.find(old), rights.DELETE_MAILBOX)
+        except errors.NotFound:
+            if old.startswith(SHARED):
+                raise
+            tree, path = self._layout.resolve(old)
+            rows = folders.of_mailboxes(self.database, self.organization_id, tree.mailbox_ids)
+            boxes = sorted({row.mailbox_id for row in rows if row.name.startswith(path + DELIMITER)})
+            if not path or not boxes:
+                raise
+            return tree, path, boxes
+        return place.tree, place.path, [folder.mailbox_id for folder in place.folders]
+
+    def _own(self) -> set[int]:
+        return {box for tree in self._layout.trees for box in tree.mailbox_ids}
+
+    def subscribe(self, name: str) -> None:
+        """Raises errors.NotFound: only what is there can be subscribed, so that the list has a bound."""
+        folders.subscribe(self.database, self.organization_id, self.user_id, self.find(name).name)
+
+    def unsubscribe(self, name: str) -> None:
+        if not name.startswith(SHARED):
+            tree, path = self._layout.resolve(name)
+            name = tree.prefix + path
+        folders.unsubscribe(self.database, self.organization_id, self.user_id, name)
+
+    def status(self, name: str) -> Status:
+        return status_of(self.need(self.find(name), rights.READ))
+
+    # Messages
+
+    def open(self, name: str, read_only: bool = False) -> Mailbox:
+        """Selects. Raises errors.NotFound, NoPermission."""
+        place = self.need(self.find(name), rights.READ)
+        first = place.folders[0]
+        whole = len(place.tree.mailbox_ids) > 1
+        numbers = status_of(place)
+        which = View(self.organization_id, first.group_id, None if whole else first.folder_id)
+        return Mailbox(
+            self, place.name, which, numbers.mailbox_id, numbers.uid_validity, place.rights, read_only,
+            numbers.recent, numbers.modseq,
+        )  # fmt: skip
+
+    def target(self, name: str) -> Target:
+        """Where COPY, MOVE and APPEND to this name go. Raises errors.NoTarget, NoPermission."""
+        return self._target(self._place_for_new(name))
+
+    def _place_for_new(self, name: str) -> Place:
+        try:
+            return self.need(self.find(name), rights.INSERT)
+        except errors.NotFound:
+            if name.startswith(SHARED):
+                raise
+            raise errors.NoTarget from None
+
+    def _target(self, place: Place) -> Target:
+        held = place.rights
+        mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if rights.WRITE in held else 0
+        mask |= flags.SEEN if rights.SEEN in held else 0
+        mask |= flags.DELETED if rights.DELETE in held else 0
+        first = place.folders[0]
+        return Target(first.folder_id, first.mailbox_id, first.uid_validity, mask, rights.WRITE in held)
+
+    def check_append(self, name: str, size: int) -> None:
+        """Before the octets are taken: raises errors.NoTarget, NoPermission, TooBig, OverQuota."""
+        if size > self.node.settings.limits.message_octets:
+            raise errors.TooBig("That message is larger than this server takes.")
+        place = self._place_for_new(name)
+        if size >= delivery.ASK_QUOTA_FROM:
+            self._need_room(place.folders[0].mailbox_id, size)
+        self._announced = place
+
+    def _need_room(self, mailbox_id: int, size: int) -> None:
+        row = accounts.quota(self.database, self.organization_id, mailbox_id)
+        if row is None:
+            raise errors.OverQuota
+        storage, number, storage_used, number_used = row
+        if (storage is not None and storage_used + size > storage) or (number is not None and number_used >= number):
+            raise errors.OverQuota
+
+    def append(self, name: str, drafts: Sequence[Draft]) -> Appended:
+        """All of them or none; durable when it returns. Raises as check_append."""
+        announced, self._announced = self._announced, None
+        place = announced if announced and announced.name == name else self._place_for_new(name)
+        target = self._target(place)
+        done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()))
+        self.announce(done.group_id)
+        return Appended(done.uid_validity, range(done.first_uid, done.first_uid + len(drafts)))
+
+    def announce(self, group_id: int) -> None:
+        """Tells every session on every node to look."""
+        self.node.wakeups.publish(self.organization_id, group_id)
+
+
+def status_of(place: Place) -> Status:
+    """The numbers of a place: sums, where several folders stand behind it."""
+    found: Iterable[Any] = zip(*place.folders, strict=True)
+    by = dict(zip(Folder._fields, found, strict=True))
+    first = place.folders[0]
+    merged = len(place.tree.mailbox_ids) > 1
+    return Status(
+        messages=sum(by["messages"]),
+        recent=sum(by["recent"]),
+        uid_next=first.uid_next,
+        uid_validity=first.uid_validity,
+        unseen=sum(by["unseen"]),
+        size=sum(by["size"]),
+        deleted=sum(by["deleted"]),
+        deleted_size=sum(by["deleted_size"]),
+        modseq=first.modseq,
+        mailbox_id=f"G{first.group_id}.{first.uid_validity}" if merged else f"F{first.folder_id}",
+    )

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Putting messages into a folder, whoever brings them: parsed once, on the disk before they are in the database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from imapd import errors
+from imapd.mail import flags
+from imapd.mail.mime.parse import parse
+from imapd.storage import contents
+from imapd.storage.blobs import Spool
+from imapd.storage.messages import Appended
+
+if TYPE_CHECKING:
+    from imapd.node import Node
+
+ASK_QUOTA_FROM = 64 << 10
+"""Octets from which the quota is asked before a message is taken; smaller ones are refused when they are stored."""
+
+PARSE_ASIDE_FROM = 256 << 10
+"""Octets from which parsing would hold up the other sessions, and is done off the hub."""
+
+
+class Octets(Protocol):
+    """A message as it came: in memory (data), or spooled."""
+
+    data: bytes
+    spool: Any
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be stored. seconds (since 1970) None: now; zone in minutes east."""
+
+    literal: Octets
+    flags: Sequence[str] = ()
+    seconds: int | None = None
+    zone: int = 0
+
+
+class Keeper(Protocol):
+    """Where the messages go: mail/account.py's Target."""
+
+    folder_id: int
+    keep_mask: int
+    keep_words: bool
+
+
+def append(node: Node, organization_id: int, target: Any, drafts: Sequence[Draft], now: int) -> Appended:
+    """Stores all or none; durable when it returns. Raises errors.OverQuota, NoTarget, TooBig, Unavailable."""
+    if any(draft.literal.size > node.settings.limits.message_octets for draft in drafts):
+        raise errors.TooBig
+    parsed = [_parsed(node, draft.literal) for draft in drafts]
+    small = [
+        (content.sha256, draft.literal.data)
+        for content, draft in zip(parsed, drafts, strict=True)
+        if draft.literal.spool is None
+    ]
+    if small:
+        node.blobs.put(organization_id, small)
+    for draft in drafts:
+        if draft.literal.spool is not None:
+            node.blobs.keep(organization_id, draft.literal.spool)
+    dates = [(now if draft.seconds is None else draft.seconds, draft.zone) for draft in drafts]
+    marks = []
+    for draft in drafts:
+        mask, words = flags.split(draft.flags)
+        marks.append((mask & target.keep_mask, words if target.keep_words else []))
+    return contents.append(node.database, organization_id, target.folder_id, parsed, dates, marks)
+
+
+def _parsed(node: Node, literal: Octets) -> Any:
+    spool: Spool | None = literal.spool
+    if spool is None:
+        digest = hashlib.sha256(literal.data).digest()
+        if literal.size < PARSE_ASIDE_FROM:
+            return parse(literal.data, sha256=digest)
+        return node.offload(parse, literal.data, sha256=digest)
+    octets = spool.octets()
+    try:
+        return node.offload(parse, octets, sha256=spool.sha256())
+    finally:
+        if not isinstance(octets, bytes):
+            octets.close()

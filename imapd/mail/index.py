@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""What a worker knows of a view of messages: loaded once, packed, shared by its sessions, kept current by modseq.
+
+Knowledge is a chain of snapshots that never change. Each session stands at the snapshot that its client has been told
+of and walks on along the steps; a snapshot that nobody stands at any more is garbage. So sessions share one copy, need
+no locks, and sequence numbers are each session's own.
+"""
+
+import threading
+import time
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from imapd.mail import flags
+from imapd.storage import messages
+from imapd.storage.messages import News, Stored, View, ranges
+
+COLUMNS = ("uids", "flag_numbers", "modseqs", "content_ids", "sizes", "dates", "zones")
+
+
+class FlagSets:
+    """The distinct sets of flags of an index, numbered: a message's flags are one small number."""
+
+    __slots__ = ("_numbers", "rendered", "sets")
+
+    def __init__(self) -> None:
+        self.sets: list[tuple[int, str]] = []
+        self.rendered: list[bytes] = []
+        self._numbers: dict[tuple[int, str], int] = {}
+
+    def number(self, mask: int, words: str) -> int:
+        key = (mask, words)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.sets)
+            self.sets.append(key)
+            self.rendered.append(b"(%b)" % flags.written(mask, words).encode())
+        return number
+
+
+class Snapshot:
+    """A view at one modseq: columns in order of UID. `step` leads to the next one, once there is one."""
+
+    __slots__ = (*COLUMNS, "flag_bytes", "flag_sets", "keywords", "modseq", "step", "uid_next")
+
+    uids: "array[int]"
+    flag_numbers: "array[int]"
+    modseqs: "array[int]"
+    content_ids: "array[int]"
+    sizes: "array[int]"
+    dates: "array[int]"
+    zones: "array[int]"
+
+    def __init__(self, modseq: int, uid_next: int, keywords: list[str], sets: FlagSets, columns: dict[str, Any]):
+        self.modseq = modseq
+        self.uid_next = uid_next
+        self.keywords = keywords
+        self.flag_sets = sets.sets
+        self.flag_bytes = sets.rendered
+        self.step: Step | None = None
+        for name in COLUMNS:
+            setattr(self, name, columns[name])
+
+    def columns(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in COLUMNS}
+
+    def position(self, uid: int) -> int | None:
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else None
+
+    def span(self, uids: range) -> range:
+        """The positions of a range of UIDs."""
+        low = bisect_left(self.uids, uids.start)
+        return range(low, bisect_left(self.uids, uids.stop, low))
+
+
+class Step:
+    """From one snapshot to the next. expunged: positions in the former, ascending; flagged: UIDs by the modseq of the
+    change; added: how many came."""
+
+    __slots__ = ("added", "expunged", "flagged", "snapshot")
+
+    def __init__(self, expunged: list[int], flagged: list[tuple[int, list[int]]], added: int, snapshot: Snapshot):
+        self.expunged = expunged
+        self.flagged = flagged
+        self.added = added
+        self.snapshot = snapshot
+
+
+class Index:
+    """The newest snapshot of a view, and how it is brought up to date."""
+
+    def __init__(self, database: Any, view: View):
+        self.view = view
+        self.newest: Snapshot | None = None
+        self.gone = False  # the folder is no more
+        self.stale = True  # somebody said that something happened
+        self.unclaimed: set[int] = set()  # \Recent here, and no session of this worker has taken it yet
+        self.watchers: dict[Any, Callable[[], None]] = {}
+        self._sets = FlagSets()
+        self._database = database
+        self._checked_at = 0.0
+        self._claimed_to = 0
+        self._lock = threading.Lock()
+
+    @property
+    def known(self) -> int:
+        return self.newest.modseq if self.newest else 0
+
+    def woken(self) -> None:
+        """Something happened in the group: whoever waits shall look."""
+        self.stale = True
+        for wake in list(self.watchers.values()):
+            wake()
+
+    def refresh(self, since: float | None = None, claiming: bool = False) -> None:
+        """Asks what is new. since: not if a check that began later has ended; None: only where a wake-up came.
+
+        One check serves all who asked before it began. claiming: new messages are \\Recent for this worker's sessions.
+        """
+        if since is None and not self.stale:
+            return
+        asked = since if since is not None else time.monotonic()
+        with self._lock:
+            if self.newest is not None and self._checked_at > asked:
+                return
+            began = time.monotonic()
+            self.stale = False
+            self.learn(messages.news_since(self._database, self.view, self.known))
+            if claiming and self.newest and self.newest.uid_next > self._claimed_to:
+                self._claimed_to = self.newest.uid_next
+                self.unclaimed.update(messages.claim_recent(self._database, self.view))
+            self._checked_at = began
+
+    def learn(self, news: News) -> None:
+        """Takes news that began at a modseq known here, in whatever order several of them arrive."""
+        old = self.newest
+        if news.modseq is None:
+            self.gone = True
+            if old is not None and len(old.uids):
+                self._advance(list(range(len(old.uids))), [], 0, old.modseq, old.uid_next, old.keywords, self._columns())
+        elif old is None:
+            columns = self._columns()
+            self._extend(columns, news, 0)
+            self.newest = Snapshot(news.modseq, news.uid_next, news.keywords, self._sets, columns)
+        elif news.modseq > old.modseq:
+            self._merge(old, news)
+
+    def learn_stored(self, stored: Stored, changed: Callable[[int, str], tuple[int, str]]) -> None:
+        """Takes a STORE of this worker. Where nothing else happened in between, `changed` tells the new flags of each
+        old set, and no row had to travel."""
+        old = self.newest
+        if stored.news.whole is not None or stored.modseq is None or old is None:
+            self.learn(stored.news)
+        elif old.modseq == stored.modseq - 1:
+            table = {number: self._sets.number(*changed(*old.flag_sets[number])) for number in set(old.flag_numbers)}
+            columns = old.columns()
+            columns["flag_numbers"], columns["modseqs"] = old.flag_numbers[:], old.modseqs[:]
+            flagged: list[int] = []
+            for span in map(old.span, stored.changed):
+                part = old.flag_numbers[span.start : span.stop]
+                columns["flag_numbers"][span.start : span.stop] = array("I", map(table.__getitem__, part))
+                columns["modseqs"][span.start : span.stop] = array("Q", [stored.modseq]) * len(span)
+                flagged.extend(old.uids[span.start : span.stop])
+            news = stored.news
+            self._advance([], [(stored.modseq, flagged)], 0, stored.modseq, news.uid_next, news.keywords, columns)
+
+    def _merge(self, old: Snapshot, news: News) -> None:
+        columns = old.columns()
+        uids = news.uids or []
+        first_new = bisect_left(uids, old.uid_next)
+        if news.whole:
+            there = set(uids)
+            expunged = [at for at, uid in enumerate(old.uids) if uid not in there]
+        else:
+            expunged = [at for span in map(old.span, ranges(news.expunged)) for at in span]
+        if first_new:
+            columns["flag_numbers"], columns["modseqs"] = old.flag_numbers[:], old.modseqs[:]
+            changed = self._rewrite(old, columns, news, first_new)
+        else:
+            changed = []
+        if expunged:
+            _cut(columns, expunged, old)
+        added = len(uids) - first_new
+        if added:
+            if not expunged:
+                columns = {name: column[:] for name, column in columns.items()}
+            self._extend(columns, news, first_new)
+        flagged = [(news.modseq or 0, changed)] if news.whole else _flagged(old, news)
+        self._advance(expunged, flagged, added, news.modseq or 0, news.uid_next, news.keywords, columns)
+
+    def _rewrite(self, old: Snapshot, columns: dict[str, Any], news: News, count: int) -> list[int]:
+        """Puts the first `count` rows of the news in their places; returns the UIDs whose modseq is newer than known."""
+        assert news.uids and news.flags and news.words and news.modseqs
+        changed = []
+        numbers, modseqs = columns["flag_numbers"], columns["modseqs"]
+        number = self._sets.number
+        rows = zip(news.uids[:count], news.flags, news.words, news.modseqs, strict=False)
+        for uid, mask, words, modseq in rows:
+            at = old.position(uid)
+            if at is not None:
+                numbers[at] = number(mask, words)
+                modseqs[at] = modseq
+                if modseq > old.modseq:
+                    changed.append(uid)
+        return changed
+
+    def _extend(self, columns: dict[str, Any], news: News, first: int) -> None:
+        if not news.uids:
+            return
+        assert news.flags and news.words and news.modseqs and news.content_ids
+        assert news.sizes and news.dates and news.zones
+        columns["uids"].extend(news.uids[first:])
+        columns["flag_numbers"].extend(map(self._sets.number, news.flags[first:], news.words[first:]))
+        columns["modseqs"].extend(news.modseqs[first:])
+        columns["content_ids"].extend(news.content_ids[first:])
+        columns["sizes"].extend(news.sizes[first:])
+        columns["dates"].extend(news.dates[first:])
+        columns["zones"].extend(news.zones[first:])
+
+    def _columns(self) -> dict[str, Any]:
+        return dict(zip(COLUMNS, map(array, "IIQQQqh"), strict=True))
+
+    def _advance(
+        self,
+        expunged: list[int],
+        flagged: list[tuple[int, list[int]]],
+        added: int,
+        modseq: int,
+        uid_next: int,
+        keywords: list[str],
+        columns: dict[str, Any],
+    ) -> None:
+        assert self.newest is not None
+        snapshot = Snapshot(modseq, uid_next, keywords, self._sets, columns)
+        self.newest.step = Step(expunged, flagged, added, snapshot)
+        self.newest = snapshot
+
+
+def _flagged(old: Snapshot, news: News) -> list[tuple[int, list[int]]]:
+    """What each change after the known modseq re-flagged, of the messages that were there."""
+    changes = zip(news.change_modseqs or (), news.change_flagged or (), strict=True)
+    return [
+        (modseq, [uid for span in map(old.span, ranges(text)) for uid in old.uids[span.start : span.stop]])
+        for modseq, text in changes
+        if modseq > old.modseq and text != "{}"
+    ]
+
+
+def _cut(columns: dict[str, Any], positions: list[int], old: Snapshot) -> None:
+    """Leaves out positions (ascending), run by run; columns that the old snapshot owns are copied first."""
+    runs = _runs(positions)
+    for name in COLUMNS:
+        column = columns[name]
+        if column is getattr(old, name):
+            column = columns[name] = column[:]
+        for run in reversed(runs):
+            del column[run.start : run.stop]
+
+
+def _runs(numbers: Iterable[int]) -> list[range]:
+    """Ascending numbers as ranges."""
+    found: list[range] = []
+    low = high = -2
+    for number in numbers:
+        if number == high + 1:
+            high = number
+            continue
+        if high >= 0:
+            found.append(range(low, high + 1))
+        low = high = number
+    if high >= 0:
+        found.append(range(low, high + 1))
+    return found
+
+
+class Indexes:
+    """The indexes of a worker: those in use, and of the others those used last, up to a number of messages."""
+
+    def __init__(self, database: Any, wakeups: Any, most_idle_messages: int = 500_000):
+        self._database = database
+        self._wakeups = wakeups
+        self._most = most_idle_messages
+        self._used: dict[View, tuple[Index, int, Any]] = {}  # index, sessions, watch
+        self._idle: OrderedDict[View, Index] = OrderedDict()
+        self._idle_weight = 0
+
+    def acquire(self, view: View) -> Index:
+        """The index of a view for one session, until it is released."""
+        if view in self._used:
+            index, sessions, watch = self._used[view]
+            self._used[view] = (index, sessions + 1, watch)
+            return index
+        index = self._idle.pop(view, None)
+        if index is None:
+            index = Index(self._database, view)
+        else:
+            self._idle_weight -= weight(index)
+        index.stale = True
+        watch = self._wakeups.watch(view.organization_id, view.group_id, index.woken)
+        self._used[view] = (index, 1, watch)
+        return index
+
+    def release(self, view: View) -> None:
+        index, sessions, watch = self._used[view]
+        if sessions > 1:
+            self._used[view] = (index, sessions - 1, watch)
+            return
+        del self._used[view]
+        self._wakeups.unwatch(watch)
+        if index.newest is not None and not index.gone:
+            self._idle[view] = index
+            self._idle_weight += weight(index)
+            while self._idle_weight > self._most:
+                self._idle_weight -= weight(self._idle.popitem(last=False)[1])
+
+
+def weight(index: Index) -> int:
+    """What an idle index counts for: its messages, and something for being there."""
+    return len(index.newest.uids) + 100 if index.newest else 100

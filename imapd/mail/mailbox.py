@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: MIT
+"""A mailbox as one session has it selected: what its client has been told, what it may do, and doing it.
+
+Rights are checked here, once, where the deed is done. Positions are indexes into the session's view, from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imapd import errors
+from imapd.mail import flags, rights, search
+from imapd.mail.body import Body
+from imapd.mail.index import Index, Snapshot
+from imapd.storage import contents, messages
+from imapd.storage.messages import View
+
+if TYPE_CHECKING:
+    from imapd.mail.account import Account
+
+SYSTEM_FLAGS = list(flags.BITS)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a session has to tell its client, in this order. expunged: sequence numbers, each as it is when it is told;
+    vanished: the same messages by UID; flags_changed: positions."""
+
+    expunged: list[int] = field(default_factory=list)
+    vanished: list[int] = field(default_factory=list)
+    exists: int | None = None
+    recent: int | None = None
+    keywords_changed: bool = False
+    flags_changed: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFlags:
+    """positions: what was asked for and is there; modified: UIDs that UNCHANGEDSINCE refused."""
+
+    positions: list[range]
+    modified: list[int]
+    modseq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """UIDs, pairwise: source[i] became target[i]."""
+
+    uid_validity: int
+    source: list[int]
+    target: Sequence[int]
+
+
+class Mailbox:
+    """One session's selected mailbox. `view` is what the client has been told; pending() moves it on."""
+
+    __slots__ = (
+        "_account",
+        "_flagged",
+        "_index",
+        "_keywords_told",
+        "_mine",
+        "_owed",
+        "_which",
+        "mailbox_id",
+        "name",
+        "read_only",
+        "recent_uids",
+        "rights",
+        "uid_validity",
+        "view",
+    )
+
+    def __init__(
+        self,
+        account: Account,
+        name: str,
+        which: View,
+        mailbox_id: str,
+        uid_validity: int,
+        held: str,
+        read_only: bool,
+        recent: int,
+        newest_modseq: int,
+    ):
+        self._account = account
+        self._which = which
+        self.name = name
+        self.mailbox_id = mailbox_id
+        self.uid_validity = uid_validity
+        self.rights = held
+        self.read_only = read_only or not set(held) & set("swte")
+        self.recent_uids: set[int] = set()
+        self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them
+        self._owed: Told | None = None
+        self._flagged: set[int] = set()
+        self._index: Index = account.node.indexes.acquire(which)
+        try:
+            self._open(recent, newest_modseq)
+        except BaseException:
+            account.node.indexes.release(which)
+            raise
+
+    def _open(self, recent: int, newest_modseq: int) -> None:
+        index = self._index
+        if index.known != newest_modseq or recent:
+            index.stale = True
+            index.refresh(claiming=bool(recent) and not self.read_only)
+        index.stale = False
+        if index.newest is None:
+            raise errors.NotFound
+        self.view: Snapshot = index.newest
+        self._keywords_told = len(self.view.keywords)
+        if not self.read_only and index.unclaimed:
+            self.recent_uids, index.unclaimed = index.unclaimed, set()
+
+    @property
+    def uid_next(self) -> int:
+        return self.view.uid_next
+
+    @property
+    def modseq(self) -> int:
+        return self.view.modseq
+
+    @property
+    def recent(self) -> int:
+        return len(self.recent_uids)
+
+    @property
+    def flags(self) -> list[str]:
+        return SYSTEM_FLAGS + self.view.keywords
+
+    @property
+    def permanent_flags(self) -> list[str]:
+        r"""What can be set here; '\*' where new keywords can be made."""
+        if self.read_only:
+            return []
+        mask = self._may_mask()
+        found = [name for name, bit in flags.BITS.items() if mask & bit]
+        return [*found, *self.view.keywords, "\\*"] if rights.WRITE in self.rights else found
+
+    @property
+    def first_unseen(self) -> int | None:
+        r"""Sequence number of the first message without \Seen."""
+        seen = [bool(mask & flags.SEEN) for mask, _ in self.view.flag_sets]
+        for position, number in enumerate(self.view.flag_numbers):
+            if not seen[number]:
+                return position + 1
+        return None
+
+    @property
+    def may_expunge(self) -> bool:
+        return not self.read_only and rights.EXPUNGE in self.rights
+
+    # What happens in the mailbox
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """From now on `wake` is called when something may have happened."""
+        self._index.watchers[self] = wake
+
+    def unwatch(self) -> None:
+        """`wake` is not called any more."""
+        self._index.watchers.pop(self, None)
+
+    def refresh(self, received_at: float | None = None) -> None:
+        """Asks what is new, unless a check that began after received_at has ended. None: only after a wake-up."""
+        self._index.refresh(received_at, claiming=not self.read_only)
+
+    def pending(self, may_expunge: bool) -> Told:
+        """What the client has to be told now; the view moves on past it."""
+        if self._index.stale:
+            self.refresh()
+        if self.view.step is None and self._owed is None:
+            return NOTHING
+        self._walk(may_expunge)
+        told, self._owed = self._owed or Told(), None
+        told.flags_changed = sorted(at for uid in self._flagged if (at := self.view.position(uid)) is not None)
+        self._flagged = set()
+        if len(self.view.keywords) != self._keywords_told:
+            self._keywords_told = len(self.view.keywords)
+            told.keywords_changed = True
+        return told
+
+    def _walk(self, may_expunge: bool) -> None:
+        """Goes along the chain as far as the client may be told, and gathers what it will be told."""
+        told = self._owed = self._owed or Told()
+        while (step := self.view.step) is not None:
+            if step.expunged and not may_expunge:
+                return
+            for at in reversed(step.expunged):
+                uid = self.view.uids[at]
+                told.expunged.append(at + 1)
+                told.vanished.append(uid)
+                self.recent_uids.discard(uid)
+            self._flagged.update(uid for modseq, uids in step.flagged if modseq not in self._mine for uid in uids)
+            self.view = step.snapshot
+            if step.added:
+                told.exists = len(self.view.uids)
+                self._take_recent(step.added)
+                told.recent = len(self.recent_uids)
+            elif told.exists is not None:
+                told.exists = len(self.view.uids)
+        self._mine.clear()
+
+    def _take_recent(self, added: int) -> None:
+        unclaimed = self._index.unclaimed
+        if unclaimed and not self.read_only:
+            taken = unclaimed.intersection(self.view.uids[-added:])
+            unclaimed -= taken
+            self.recent_uids |= taken
+
+    # Flags
+
+    def flags_at(self, position: int) -> bytes:
+        r"""The flags of a message as a list in parentheses, \Recent among them."""
+        rendered = self.view.flag_bytes[self.view.flag_numbers[position]]
+        if self.recent_uids and self.view.uids[position] in self.recent_uids:
+            return b"(\\Recent)" if rendered == b"()" else b"(\\Recent " + rendered[1:]
+        return rendered
+
+    def store(
+        self,
+        positions: Sequence[range],
+        op: str,
+        names: Iterable[str],
+        silent: bool = False,
+        unchanged_since: int | None = None,
+    ) -> StoredFlags:
+        """STORE. What the user may not set is passed over; raises errors.NoPermission where that is all of it."""
+        if self.read_only:
+            raise errors.NoPermission("The mailbox is selected read-only.")
+        mask, words = flags.split(names)
+        may_mask, may_words = self._may_mask(), rights.WRITE in self.rights
+        if not may_mask and not may_words or (not mask & may_mask and not (words and may_words) and (mask or words)):
+            raise errors.NoPermission
+        mask &= may_mask
+        words = words if may_words else []
+        index = self._index
+        stored = messages.store_flags(
+            self._account.database, self._which, self._uids(positions), op, mask, words, may_mask, may_words,
+            unchanged_since, index.known,
+        )  # fmt: skip
+        spelling = {word.lower(): word for word in stored.news.keywords or ()}
+        words = sorted(spelling.get(word.lower(), word) for word in words)
+        index.learn_stored(stored, lambda old, held: _changed(op, mask, words, may_mask, may_words, old, held))
+        if stored.modseq is not None:
+            self._mine.add(stored.modseq)
+            self._announce()
+        self._show_flags(positions)
+        modified = [uid for span in stored.refused for uid in span]
+        return StoredFlags(list(positions), modified, stored.modseq)
+
+    def mark_seen(self, positions: Sequence[range]) -> None:
+        r"""What FETCH of a body does: sets \Seen where the user may and it is not set."""
+        if self.read_only or rights.SEEN not in self.rights:
+            return
+        unseen = [not mask & flags.SEEN for mask, _ in self.view.flag_sets]
+        numbers = self.view.flag_numbers
+        if any(unseen[number] for span in positions for number in numbers[span.start : span.stop]):
+            self.store(positions, "+", ["\\Seen"], silent=True)
+
+    def _may_mask(self) -> int:
+        mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if rights.WRITE in self.rights else 0
+        mask |= flags.SEEN if rights.SEEN in self.rights else 0
+        return mask | (flags.DELETED if rights.DELETE in self.rights else 0)
+
+    def _show_flags(self, positions: Sequence[range]) -> None:
+        """Brings the flags that the view shows up to date, even where an expunge that may not be told yet stands in the
+        way: then the view gets flags of its own."""
+        self._walk(may_expunge=False)
+        newest = self._index.newest
+        if self.view.step is None or newest is None:
+            return
+        view = Snapshot.__new__(Snapshot)
+        for name in Snapshot.__slots__:
+            setattr(view, name, getattr(self.view, name))
+        view.flag_numbers, view.modseqs = view.flag_numbers[:], view.modseqs[:]
+        for span in positions:
+            for at in span:
+                there = newest.position(view.uids[at])
+                if there is not None:
+                    view.flag_numbers[at] = newest.flag_numbers[there]
+                    view.modseqs[at] = newest.modseqs[there]
+        self.view = view
+
+    # Messages
+
+    def expunge(self, uids: Iterable[range] | None = None) -> None:
+        r"""Removes what is \Deleted, of these UIDs only where given. pending() tells."""
+        if not self.may_expunge:
+            raise errors.NoPermission
+        before = self._index.known
+        self._index.learn(messages.expunge(self._account.database, self._which, uids, before))
+        if self._index.known != before:
+            self._announce()
+
+    def copy(self, positions: Sequence[range], to: str) -> Copied:
+        """COPY into a mailbox of any namespace. Raises errors.NoTarget, NoPermission, OverQuota."""
+        return self._transfer(positions, to, moving=False)
+
+    def move(self, positions: Sequence[range], to: str) -> Copied:
+        """MOVE: all or nothing, never a copy without the removal. pending() tells the removal."""
+        if self.read_only or not {rights.DELETE, rights.EXPUNGE} <= set(self.rights):
+            raise errors.NoPermission
+        return self._transfer(positions, to, moving=True)
+
+    def _transfer(self, positions: Sequence[range], to: str, moving: bool) -> Copied:
+        target = self._account.target(to)
+        if not positions:
+            return Copied(target.uid_validity, [], [])
+        done = messages.copy(
+            self._account.database, self._which, self._uids(positions), target.folder_id,
+            target.keep_mask, target.keep_words, moving, self._index.known,
+        )  # fmt: skip
+        if done.news.modseq is not None:
+            self._index.learn(done.news)
+        if done.source:
+            if moving and done.target_group != self._which.group_id:
+                self._announce()
+            self._account.announce(done.target_group)
+        first = done.first_uid or 0
+        return Copied(done.uid_validity, done.source, range(first, first + len(done.source)))
+
+    def search(self, criterion: Any) -> list[int]:
+        """Positions of the messages that meet a criterion of mail/search.py."""
+        return search.search(self, criterion)
+
+    def matching(self, content_ids: Iterable[int], tests: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
+        return contents.matching(self._account.database, self._which.organization_id, list(content_ids), tests)
+
+    def contents(self, content_ids: Iterable[int], columns: Sequence[str]) -> dict[int, tuple[Any, ...]]:
+        """Columns of `contents` by content id."""
+        ids = list(content_ids)
+        return contents.columns(self._account.database, self._which.organization_id, ids, columns) if ids else {}
+
+    def bodies(self, content_ids: Iterable[int]) -> dict[int, Body]:
+        """The octets of messages, by content id: one statement for all of them."""
+        organization_id = self._which.organization_id
+        rows = self.contents(content_ids, ("sha256", "size"))
+        store = self._account.node.blobs
+        return {key: Body(store, organization_id, sha256, size) for key, (sha256, size) in rows.items()}
+
+    def body(self, content_id: int) -> Body:
+        """The octets of one message. Raises errors.Corrupt where it is not there."""
+        try:
+            return self.bodies([content_id])[content_id]
+        except KeyError:
+            raise errors.Corrupt from None
+
+    def close(self) -> None:
+        self._index.watchers.pop(self, None)
+        self._account.node.indexes.release(self._which)
+
+    def _uids(self, positions: Sequence[range]) -> list[range]:
+        uids = self.view.uids
+        return [range(uids[span.start], uids[span.stop - 1] + 1) for span in positions if len(span)]
+
+    def _announce(self) -> None:
+        """Tells the others; this worker has learnt it already."""
+        index = self._index
+        stale = index.stale
+        self._account.announce(self._which.group_id)
+        index.stale = stale
+
+
+NOTHING = Told()
+
+
+def _changed(
+    op: str, mask: int, words: list[str], may_mask: int, may_words: bool, old: int, held: str
+) -> tuple[int, str]:
+    """The new flags where these were held: what store_flags() of migrations/0002 does to a row."""
+    if op == "+":
+        return old | mask, " ".join(sorted({*held.split(), *words})) if words else held
+    if op == "-":
+        gone = {word.lower() for word in words}
+        return old & ~mask, " ".join(word for word in held.split() if word.lower() not in gone) if words else held
+    return (old & ~may_mask) | mask, " ".join(words) if may_words else held

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""What a person's session has to know of the person: the mailboxes, their domains, what others share. Read only."""
+
+from typing import NamedTuple
+
+from imapd.storage.pool import Database
+
+
+class OwnMailbox(NamedTuple):
+    """A mailbox of the user, in a domain that is not disabled."""
+
+    mailbox_id: int
+    domain: str
+    address: str
+
+
+class User(NamedTuple):
+    """namespace_mode is None where the user has no preference."""
+
+    namespace_mode: str | None
+    primary_mailbox_id: int | None
+    mailboxes: list[OwnMailbox]
+
+
+class Grant(NamedTuple):
+    """Rights that others gave to the user in a mailbox: folder_id 0 is all of it."""
+
+    mailbox_id: int
+    address: str
+    folder_id: int
+    rights: str
+
+
+def user(database: Database, organization_id: int, user_id: int) -> User | None:
+    """The user with all mailboxes, oldest first; None where there is no such user or it is disabled."""
+    rows = database.rows(
+        "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, d.name, m.local_part || '@' || d.name"
+        "  FROM users u"
+        "  JOIN mailboxes m ON m.organization_id = u.organization_id AND m.user_id = u.user_id AND NOT m.disabled"
+        "  JOIN domains d ON d.domain_id = m.domain_id AND NOT d.disabled"
+        " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
+        " ORDER BY m.mailbox_id",
+        (organization_id, user_id),
+    )
+    if not rows:
+        return None
+    return User(rows[0][0], rows[0][1], [OwnMailbox(*row[2:]) for row in rows])
+
+
+def grants(database: Database, organization_id: int, user_id: int) -> list[Grant]:
+    """What others share with the user; a mailbox of their own does not count."""
+    rows = database.rows(
+        "SELECT m.mailbox_id, m.local_part || '@' || d.name, a.folder_id, a.rights"
+        "  FROM shared_mailbox_access a"
+        "  JOIN mailboxes m USING (organization_id, mailbox_id)"
+        "  JOIN domains d ON d.domain_id = m.domain_id"
+        " WHERE a.organization_id = %s AND a.grantee IN (%s, 'anyone') AND m.user_id IS DISTINCT FROM %s"
+        "   AND NOT m.disabled AND NOT d.disabled"
+        " ORDER BY 2, 3",
+        (organization_id, f"u{user_id}", user_id),
+    )
+    return [Grant(*row) for row in rows]
+
+
+def quota(database: Database, organization_id: int, mailbox_id: int) -> tuple[int | None, int | None, int, int] | None:
+    """(storage limit, message limit, storage used, messages used); octets; None is without limit."""
+    return database.row(  # type: ignore[return-value]
+        "SELECT storage_limit, message_limit, storage_used, messages_used FROM quotas"
+        " WHERE organization_id = %s AND mailbox_id = %s",
+        (organization_id, mailbox_id),
+    )

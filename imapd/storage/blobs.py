@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""The octets of messages: files named by their SHA-256 below one directory an organisation.
+
+A file is whole and on the disk (itself and its directory entry) before put() or keep() returns; it never changes after.
+No name of a user or mailbox ever becomes part of a path.
+"""
+
+import hashlib
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from imapd import errors
+
+READ_AT_ONCE = 256 << 10
+"""Octets up to which a blob is read, and checked against its name, in one go."""
+
+Offload = Callable[..., Any]
+"""Runs a blocking call off the hub: offload(function, *args)."""
+
+
+def here(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+class Spool:
+    """A message on its way in, too large for memory: a temporary file in the store, hashed as it grows."""
+
+    __slots__ = ("_file", "_hash", "path", "size")
+
+    def __init__(self, directory: Path):
+        handle, name = tempfile.mkstemp(dir=directory)
+        self._file: BinaryIO | None = os.fdopen(handle, "wb", buffering=1 << 16)
+        self._hash = hashlib.sha256()
+        self.path = name
+        self.size = 0
+
+    def write(self, octets: bytes) -> None:
+        """Raises errors.Unavailable where the disk is full."""
+        assert self._file
+        self._hash.update(octets)
+        self.size += len(octets)
+        try:
+            self._file.write(octets)
+        except OSError as error:
+            raise errors.Unavailable from error
+
+    def sha256(self) -> bytes:
+        return self._hash.digest()
+
+    def octets(self) -> mmap.mmap | bytes:
+        """The whole, for the parser: mapped, not read."""
+        assert self._file
+        self._file.flush()
+        with open(self.path, "rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+
+    def sync(self) -> None:
+        assert self._file
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+
+    def close(self) -> None:
+        """Gives up what has not been kept."""
+        if self._file:
+            self._file.close()
+            self._file = None
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+
+
+class BlobStore:
+    """Blobs on a file system. Raises errors.Unavailable where it cannot write, errors.Corrupt where it cannot read."""
+
+    def __init__(self, path: str | Path, offload: Offload = here):
+        self.root = Path(path)
+        self._offload = offload
+        self._incoming = self.root / "incoming"
+        self._known: set[Path] = set()
+
+    def spool(self) -> Spool:
+        try:
+            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return Spool(self._incoming)
+        except OSError as error:
+            raise errors.Unavailable from error
+
+    def put(self, organization_id: int, blobs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keeps octets, each given as (sha256, octets). They are on the disk when this returns."""
+        self._offload(self._put, organization_id, list(blobs))
+
+    def keep(self, organization_id: int, spool: Spool) -> bytes:
+        """Keeps what was spooled; returns its sha256."""
+        self._offload(self._keep, organization_id, spool)
+        return spool.sha256()
+
+    def read(self, organization_id: int, sha256: bytes, offset: int, length: int) -> bytes:
+        """Octets of a blob. Raises errors.Corrupt where there are fewer than asked for."""
+        try:
+            handle = os.open(self._path(organization_id, sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise errors.Corrupt from error
+        try:
+            octets = self._read(handle, offset, length)
+        except OSError as error:
+            raise errors.Corrupt from error
+        finally:
+            os.close(handle)
+        if len(octets) != length:
+            raise errors.Corrupt
+        return octets
+
+    def whole(self, organization_id: int, sha256: bytes, size: int) -> bytes:
+        """All octets of a blob, compared with its name. For blobs up to READ_AT_ONCE."""
+        octets = self.read(organization_id, sha256, 0, size + 1 if size == 0 else size) if size else b""
+        if hashlib.sha256(octets).digest() != sha256:
+            raise errors.Corrupt
+        return octets
+
+    def exists(self, organization_id: int, sha256: bytes) -> bool:
+        return self._path(organization_id, sha256).exists()
+
+    def remove(self, organization_id: int, sha256: bytes) -> None:
+        self._path(organization_id, sha256).unlink(missing_ok=True)
+
+    def _read(self, handle: int, offset: int, length: int) -> bytes:
+        """What lies in the page cache at once, the rest off the hub."""
+        buffer = bytearray(length)
+        try:
+            done = os.preadv(handle, [buffer], offset, os.RWF_NOWAIT)
+        except OSError:  # nothing of it is in the cache, or the file system does not know RWF_NOWAIT
+            done = 0
+        if done < length:
+            rest = self._offload(os.pread, handle, length - done, offset + done)
+            return bytes(buffer[:done]) + rest
+        return bytes(buffer)
+
+    def _path(self, organization_id: int, sha256: bytes) -> Path:
+        name = sha256.hex()
+        return self.root / str(organization_id) / name[:2] / name
+
+    def _put(self, organization_id: int, blobs: list[tuple[bytes, bytes]]) -> None:
+        directories = set()
+        try:
+            for sha256, octets in blobs:
+                path = self._path(organization_id, sha256)
+                if self._used_again(path, len(octets)):
+                    continue
+                self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+                handle, temporary = tempfile.mkstemp(dir=self._incoming)
+                with os.fdopen(handle, "wb", buffering=0) as file:
+                    file.write(octets)
+                    os.fsync(handle)
+                self._place(temporary, path)
+                directories.add(path.parent)
+            for directory in directories:
+                _sync_directory(directory)
+        except OSError as error:
+            raise errors.Unavailable from error
+
+    def _keep(self, organization_id: int, spool: Spool) -> None:
+        path = self._path(organization_id, spool.sha256())
+        try:
+            if self._used_again(path, spool.size):
+                spool.close()
+                return
+            spool.sync()
+            self._place(spool.path, path)
+            _sync_directory(path.parent)
+        except OSError as error:
+            raise errors.Unavailable from error
+
+    def _place(self, temporary: str, path: Path) -> None:
+        if path.parent not in self._known:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for directory in (self.root, path.parent.parent):
+                _sync_directory(directory)
+            self._known.add(path.parent)
+        os.rename(temporary, path)
+
+    def _used_again(self, path: Path, size: int) -> bool:
+        """Whether the blob is there already, whole; then it is as good as new to the collector of garbage."""
+        try:
+            if path.stat().st_size != size:
+                return False
+            os.utime(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Contents: one row per distinct body within an organisation. Putting them in with their messages, and asking them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from psycopg2 import extensions, sql
+
+from imapd.storage.messages import Appended
+from imapd.storage.pool import Database
+
+# bytea as bytes, wherever it comes from: a memoryview over a larger buffer would keep the whole answer alive.
+extensions.register_type(
+    extensions.new_type((17,), "OCTETS", lambda value, cursor: None if value is None else bytes.fromhex(value[2:]))
+)
+
+TYPES = {
+    "sha256": "bytea",
+    "size": "bigint",
+    "envelope": "bytea",
+    "body": "bytea",
+    "body_structure": "bytea",
+    "parts": "bytea",
+    "header": "bytea",
+    "header_size": "bigint",
+    "message_id": "text",
+    "refs": "text",
+    "sent_at": "bigint",
+    "sent_zone": "smallint",
+    "base_subject": "text",
+    "sort_from": "text",
+    "sort_to": "text",
+    "sort_cc": "text",
+    "display_from": "text",
+    "display_to": "text",
+    "subject": "text",
+    "from_text": "text",
+    "to_text": "text",
+    "cc_text": "text",
+    "bcc_text": "text",
+    "header_text": "text",
+    "body_text": "text",
+    "preview": "text",
+    "parsed_by": "smallint",
+}
+"""The columns that parsing fills, each with its type."""
+
+COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
+
+
+def _append_statement() -> str:
+    """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
+    columns = ", ".join(TYPES)
+    given = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
+    return (
+        f"WITH given AS (SELECT * FROM unnest({given}) WITH ORDINALITY AS g({columns}, i)),"
+        f" kept AS (INSERT INTO contents (organization_id, {columns})"
+        f"   SELECT DISTINCT ON (sha256) %(organization_id)s, {columns} FROM given ORDER BY sha256"
+        "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
+        " SELECT a.validity, a.first, a.grp"
+        "   FROM (SELECT array_agg(kept.content_id ORDER BY given.i) AS ids FROM given JOIN kept USING (sha256)) c,"
+        "        append_messages(%(organization_id)s, %(folder_id)s, c.ids, %(size)s::bigint[], %(dates)s::bigint[],"
+        "                        %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]) a"
+    )
+
+
+APPEND = _append_statement()
+
+
+def append(
+    database: Database,
+    organization_id: int,
+    folder_id: int,
+    contents: Sequence[Any],
+    dates: Sequence[tuple[int, int]],
+    flags: Sequence[tuple[int, list[str]]],
+) -> Appended:
+    """Puts parsed contents into a folder, in order. dates: (seconds since 1970, minutes east); flags: (bits, keywords).
+
+    Raises errors.NoTarget, OverQuota, LimitReached: then nothing is stored. The octets must lie in the blob store.
+    """
+    params: dict[str, Any] = {name: [getattr(content, name) for content in contents] for name in TYPES}
+    params.update(
+        organization_id=organization_id,
+        folder_id=folder_id,
+        dates=[seconds for seconds, _ in dates],
+        zones=[zone for _, zone in dates],
+        masks=[mask for mask, _ in flags],
+        words=[" ".join(words) for _, words in flags],
+    )
+    row = database.row(APPEND, params)
+    assert row
+    return Appended(*row)
+
+
+def columns(
+    database: Database, organization_id: int, content_ids: Collection[int], names: Sequence[str]
+) -> dict[int, tuple[Any, ...]]:
+    """The columns of these contents, by content id."""
+    if not COLUMNS.issuperset(names):
+        raise ValueError("no such column")
+    statement = sql.SQL(
+        "SELECT content_id, {} FROM contents WHERE organization_id = %s AND content_id = ANY(%s)"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, names)))
+    rows = database.rows(statement, (organization_id, list(content_ids)))  # type: ignore[arg-type]
+    return {row[0]: row[1:] for row in rows}
+
+
+# How each kind of test of matching() is asked; %s stands for what it compares with.
+HOLDS = {
+    "subject": "strpos(subject, %s) > 0",
+    "from": "strpos(from_text, %s) > 0",
+    "to": "strpos(to_text, %s) > 0",
+    "cc": "strpos(cc_text, %s) > 0",
+    "bcc": "strpos(bcc_text, %s) > 0",
+    "body": "strpos(body_text, %s) > 0",
+    "text": "(strpos(header_text, %s) > 0 OR strpos(body_text, %s) > 0)",
+    "header": "header_text ~ %s",
+    "sent <": "floor((sent_at + sent_zone * 60) / 86400.0) < %s",
+    "sent =": "floor((sent_at + sent_zone * 60) / 86400.0) = %s",
+    "sent >=": "floor((sent_at + sent_zone * 60) / 86400.0) >= %s",
+}
+
+
+def matching(
+    database: Database, organization_id: int, content_ids: Collection[int], tests: Iterable[tuple[str, ...]]
+) -> list[tuple[Any, ...]]:
+    """(content_id, answer to each test): only rows where one is not false; null where there is no date to compare."""
+    asked, params = [], []
+    for test in tests:
+        holds, values = _question(test)
+        asked.append(holds)
+        params.extend(values)
+    statement = (
+        "SELECT * FROM (SELECT content_id, " + ", ".join(asked) + " FROM contents"
+        " WHERE organization_id = %s AND content_id = ANY(%s)) answers"
+        " WHERE NOT (answers IS NOT DISTINCT FROM ROW(answers.content_id" + ", false" * len(asked) + "))"
+    )
+    return database.rows(statement, [*params, organization_id, list(content_ids)])
+
+
+def _question(test: tuple[str, ...]) -> tuple[str, list[Any]]:
+    """The SQL of one test, and its parameters. A NUL is in no text column, so nothing matches it."""
+    kind, *values = test
+    if any("\0" in value for value in values):
+        return "false", []
+    if kind == "header":
+        name, needle = values
+        return HOLDS["header"], ["\n" + _literally(name) + ": ?[^\n]*" + _literally(needle)]
+    if kind == "sent":
+        return HOLDS["sent " + values[0]], [int(values[1])]
+    return HOLDS[kind], values * HOLDS[kind].count("%s")
+
+
+def _literally(text: str) -> str:
+    """Text as a regular expression of PostgreSQL that matches just it."""
+    return "".join(c if c.isalnum() or c.isspace() else "\\" + c for c in text)

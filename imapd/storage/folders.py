@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Folders: their counters, their life and their names within a mailbox. The rules stand in migrations/0003_folders.sql."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from imapd.storage.pool import Database
+
+COLUMNS = (
+    "f.folder_id, f.mailbox_id, f.group_id, f.name, f.special_use, f.messages, f.unseen, f.deleted, f.size,"
+    " f.deleted_size, g.uid_validity, g.uid_next, g.modseq,"
+    " CASE WHEN f.recent_uid >= g.uid_next THEN 0 ELSE"
+    "   (SELECT count(*) FROM messages m WHERE m.organization_id = f.organization_id AND m.group_id = f.group_id"
+    "       AND m.folder_id = f.folder_id AND m.uid >= f.recent_uid) END AS recent"
+)
+SOURCE = " FROM folders f JOIN folder_groups g USING (organization_id, group_id)"
+
+
+class Folder(NamedTuple):
+    """A row of folders with what its group hands out. Sizes in octets."""
+
+    folder_id: int
+    mailbox_id: int
+    group_id: int
+    name: str
+    special_use: str | None
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    deleted_size: int
+    uid_validity: int
+    uid_next: int
+    modseq: int
+    recent: int
+
+
+def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Folder]:
+    """All folders of these mailboxes, in order of name."""
+    rows = database.rows(
+        "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) ORDER BY f.name",
+        (organization_id, list(mailbox_ids)),
+    )
+    return [Folder(*row) for row in rows]
+
+
+def named(database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str) -> list[Folder]:
+    """The folders of this name, one a mailbox at most."""
+    rows = database.rows(
+        "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s",
+        (organization_id, list(mailbox_ids), name),
+    )
+    return [Folder(*row) for row in rows]
+
+
+def create(
+    database: Database, organization_id: int, mailbox_id: int, name: str, special_use: str | None, most: int
+) -> int:
+    """A new folder's id. Raises errors.AlreadyExists, LimitReached."""
+    row = database.row(
+        "SELECT create_folder(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, name, special_use, most)
+    )
+    assert row
+    return row[0]
+
+
+def delete(database: Database, organization_id: int, folder_id: int) -> int:
+    """Deletes a folder and its messages; returns its group. Raises errors.NotFound."""
+    row = database.row("SELECT delete_folder(%s, %s)", (organization_id, folder_id))
+    assert row
+    return row[0]
+
+
+def rename(
+    database: Database, organization_id: int, mailbox_id: int, old: str, target_mailbox_id: int, new: str
+) -> list[int]:
+    """Renames a folder and its inferiors; returns the groups touched. Raises errors.NotFound, AlreadyExists, OverQuota."""
+    row = database.row(
+        "SELECT rename_tree(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, old, target_mailbox_id, new)
+    )
+    assert row
+    return row[0]
+
+
+def rename_inbox(
+    database: Database, organization_id: int, mailbox_id: int, target_mailbox_id: int, new: str, most: int
+) -> list[int]:
+    """Moves INBOX's messages into a new folder; returns the groups touched. Raises as create and rename."""
+    row = database.row(
+        "SELECT rename_inbox(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, target_mailbox_id, new, most)
+    )
+    assert row
+    return row[0]
+
+
+def subscriptions(database: Database, organization_id: int, user_id: int) -> set[str]:
+    """The names that a user has subscribed, existing or not."""
+    rows = database.rows(
+        "SELECT name FROM subscriptions WHERE organization_id = %s AND user_id = %s", (organization_id, user_id)
+    )
+    return {name for (name,) in rows}
+
+
+def subscribe(database: Database, organization_id: int, user_id: int, name: str) -> None:
+    database.execute(
+        "INSERT INTO subscriptions (organization_id, user_id, name) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (organization_id, user_id, name),
+    )
+
+
+def unsubscribe(database: Database, organization_id: int, user_id: int, name: str) -> None:
+    database.execute(
+        "DELETE FROM subscriptions WHERE organization_id = %s AND user_id = %s AND name = %s",
+        (organization_id, user_id, name),
+    )

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Messages: what is new in a view, and the commands that change messages. Each function is one round trip.
+
+The work is done by the functions of migrations/0002_messages.sql; what may be done is decided in mail/.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from imapd.storage.pool import Database
+
+RANGE = re.compile(r"\[(\d+),(\d+)\)")
+LAST_UID = 4294967295
+
+
+class View(NamedTuple):
+    """A folder group as one looks at it: whole (folder_id None), or one folder of it."""
+
+    organization_id: int
+    group_id: int
+    folder_id: int | None
+
+
+class News(NamedTuple):
+    """Type `news` of the schema. Lists are None where empty; rows are in order of uid."""
+
+    modseq: int | None
+    uid_next: int
+    keywords: list[str]
+    whole: bool | None
+    change_modseqs: list[int] | None
+    change_flagged: list[str] | None
+    expunged: str | None
+    uids: list[int] | None
+    modseqs: list[int] | None
+    flags: list[int] | None
+    words: list[str] | None
+    content_ids: list[int] | None
+    sizes: list[int] | None
+    dates: list[int] | None
+    zones: list[int] | None
+
+
+class Stored(NamedTuple):
+    """modseq is None where nothing changed. refused and changed are UIDs."""
+
+    modseq: int | None
+    refused: list[range]
+    changed: list[range]
+    news: News
+
+
+class Appended(NamedTuple):
+    uid_validity: int
+    first_uid: int
+    group_id: int
+
+
+class Copied(NamedTuple):
+    """source: UIDs, ascending; the target has as many from first_uid on. news is None after a plain COPY."""
+
+    uid_validity: int
+    first_uid: int | None
+    source: list[int]
+    target_group: int
+    news: News
+
+
+def multirange(uids: Iterable[range]) -> str:
+    """Ranges of UIDs as an int8multirange literal."""
+    return "{%s}" % ",".join("[%d,%d)" % (r.start, r.stop) for r in uids)
+
+
+def ranges(text: str | None) -> list[range]:
+    """An int8multirange literal as ascending ranges."""
+    return [range(int(low), int(high)) for low, high in RANGE.findall(text)] if text else []
+
+
+def news_since(database: Database, view: View, known: int) -> News:
+    """What the view has to learn since a modseq; 0: all of it."""
+    row = database.row("SELECT * FROM news_since(%s, %s, %s, %s)", (*view, known))
+    assert row
+    return News(*row)
+
+
+def store_flags(
+    database: Database,
+    view: View,
+    uids: Iterable[range],
+    op: str,
+    mask: int,
+    words: Sequence[str],
+    may_mask: int,
+    may_words: bool,
+    unchanged_since: int | None,
+    known: int,
+) -> Stored:
+    """STORE: op '+', '-' or '='. Raises errors.LimitReached at too many keywords."""
+    row = database.row(
+        "SELECT s.stored, s.refused::text, s.changed::text, (s.news).*"
+        " FROM store_flags(%s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s, %s) s",
+        (*view, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since, known),
+    )
+    assert row
+    return Stored(row[0], ranges(row[1]), ranges(row[2]), News(*row[3:]))
+
+
+def expunge(database: Database, view: View, uids: Iterable[range] | None, known: int) -> News:
+    r"""Removes what is \Deleted, of these UIDs only where given."""
+    targets = [range(1, LAST_UID + 1)] if uids is None else uids
+    row = database.row(
+        "SELECT * FROM expunge_messages(%s, %s, %s, %s::int8multirange, true, %s)",
+        (*view, multirange(targets), known),
+    )
+    assert row
+    return News(*row)
+
+
+def copy(
+    database: Database,
+    view: View,
+    uids: Iterable[range],
+    folder_id: int,
+    keep_mask: int,
+    keep_words: bool,
+    moving: bool,
+    known: int,
+) -> Copied:
+    """COPY or MOVE into a folder of the same organisation. Raises errors.NoTarget, OverQuota, LimitReached."""
+    row = database.row(
+        "SELECT c.validity, c.first, c.source, c.target_group, (c.news).*"
+        " FROM copy_messages(%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s) c",
+        (*view, multirange(uids), folder_id, keep_mask, keep_words, moving, known),
+    )
+    assert row
+    return Copied(row[0], row[1], row[2] or [], row[3], News(*row[4:]))
+
+
+def claim_recent(database: Database, view: View) -> list[int]:
+    r"""The UIDs that nobody had been told are \Recent; from now on they count as told."""
+    row = database.row("SELECT claim_recent(%s, %s, %s)", view)
+    return row[0] if row else []
+
+
+def saved_at(database: Database, view: View, uids: Iterable[range]) -> dict[int, int]:
+    """When messages came into their folder (RFC 8514): uid -> seconds since 1970."""
+    rows = database.rows(
+        "SELECT m.uid, extract(epoch FROM m.saved_at)::bigint FROM unnest(%s::int8multirange) r"
+        " JOIN messages m ON m.organization_id = %s AND m.group_id = %s AND m.uid >= lower(r) AND m.uid < upper(r)",
+        (multirange(uids), view.organization_id, view.group_id),
+    )
+    return dict(rows)
