@@ -103,7 +103,9 @@ class AllProcesses:
         from prometheus_client import CollectorRegistry, Metric
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        found = {metric.name: metric for metric in MultiProcessCollector(CollectorRegistry(), self._directory).collect()}
+        found = {
+            metric.name: metric for metric in MultiProcessCollector(CollectorRegistry(), self._directory).collect()
+        }
         for name, labels, help_text in COUNTERS:
             metric = found.pop(name, None) or Metric(name, help_text, "counter")
             if not metric.samples and not labels:

@@ -216,7 +216,7 @@ class _Document:
     def check(self) -> None:
         import jsonschema
 
-        if isinstance(self.values, dict):  # an empty section ("tls:" with all its keys commented out) is as good as none
+        if isinstance(self.values, dict):  # a section with all its keys commented out is as good as none
             self.values = {name: {} if value is None else value for name, value in self.values.items()}
         schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
         errors = jsonschema.Draft7Validator(schema).iter_errors(self.values)

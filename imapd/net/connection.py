@@ -50,7 +50,7 @@ class Connection:
         certificates: Certificates | None = None,
         authenticated: Callable[[], None] | None = None,
     ):
-        """plain: a socket of the operating system, not gevent's. authenticated: is called when the client has logged in."""
+        """plain: the operating system's socket, not gevent's. authenticated: called when the client has logged in."""
         self.peer = peer
         self.listener = listener
         self.is_tls = False
@@ -88,6 +88,7 @@ class Connection:
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """True: receive() will not block. False: woken, or timed out (to about a second)."""
+        self.in_command = False  # one that only waits (IDLE) may be ended
         self._flush_or_end()
         until = NEVER if timeout_seconds is None else time.monotonic() + timeout_seconds
         while True:
