@@ -6,6 +6,6 @@ and no other command's inside.
 """
 
 from imapd.commands import any as any_state
-from imapd.commands import copy, expunge, listing, mailboxes, not_authenticated, search, select, status, store
+from imapd.commands import append, copy, expunge, listing, mailboxes, not_authenticated, search, select, status, store
 
-FAMILIES = (any_state, not_authenticated, mailboxes, listing, status, select, search, store, copy, expunge)
+FAMILIES = (any_state, not_authenticated, mailboxes, listing, status, append, select, search, store, copy, expunge)

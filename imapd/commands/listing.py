@@ -46,9 +46,6 @@ class Return:
 SELECTION: dict[bytes, Selection] = {}
 RETURN: dict[bytes, Return] = {}
 
-# How a selection of mailboxes is widened to the parents of those selected (RECURSIVEMATCH); an extension's.
-Rows = Iterable[tuple["Listed", bytes]]
-
 
 @dataclass(frozen=True, slots=True)
 class List:
@@ -133,12 +130,24 @@ def list_(session: Session, args: List) -> Iterator[Output]:
 
 def selected(session: Session, args: List) -> Iterator[tuple[Listed, bytes]]:
     """The mailboxes that LIST is to show, each with its extended data."""
-    match = matcher(args.reference, args.patterns)
+    match = matching(args)
     tests = [test for name in args.selection if (test := SELECTION[name].test)]
-    rows = session.account.list_folders()
-    for row in rows:
-        if match(row.name) and all(test(row) for test in tests):
+    for row in session.account.list_folders():
+        if match(row) and all(test(row) for test in tests):
             yield row, b""
+
+
+def matching(args: List) -> Callable[[Listed], bool]:
+    """Whether a mailbox's name fits, and whether it may be shown to who has asked so."""
+    match = matcher(args.reference, args.patterns)
+    match_apart = matcher(args.reference, [each for each in args.patterns if names_namespace(args.reference + each)])
+    return lambda row: match_apart(row.name) if row.apart else match(row.name)
+
+
+def names_namespace(pattern: str) -> bool:
+    """Whether the first level is spelled out: a second view of the same mail is shown only to who asks for it."""
+    first = pattern.partition(DELIMITER)[0]
+    return "*" not in first and "%" not in first
 
 
 def attributes(row: Listed, extended: bool = False) -> list[bytes]:
@@ -151,7 +160,7 @@ def attributes(row: Listed, extended: bool = False) -> list[bytes]:
         found.append(b"\\Noselect")
     found.append(b"\\HasChildren" if row.has_children else b"\\HasNoChildren")
     if row.special_use:
-        found.append(row.special_use if isinstance(row.special_use, bytes) else row.special_use.encode("ascii"))
+        found.append(row.special_use.encode("ascii"))
     return found
 
 

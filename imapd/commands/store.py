@@ -84,8 +84,8 @@ def flags_told(mailbox: Mailbox, positions: Sequence[range], by_uid: bool) -> It
         for begin in range(run.start, run.stop, CHUNK):
             end = min(begin + CHUNK, run.stop)
             numbers, flags = range(begin + 1, end + 1), flag_lists(mailbox, begin, end)
-            rows = zip(numbers, uids[begin:end], flags) if by_uid else zip(numbers, flags)
-            yield b"".join(map(template.__mod__, rows))
+            rows = (numbers, uids[begin:end], flags) if by_uid else (numbers, flags)
+            yield b"".join(map(template.__mod__, zip(*rows, strict=True)))
 
 
 def flag_lists(mailbox: Mailbox, begin: int, end: int) -> Iterable[bytes]:

@@ -28,9 +28,12 @@ PARSE_ASIDE_FROM = 256 << 10
 class Octets(Protocol):
     """A message as it came: in memory (data), or spooled."""
 
-    data: bytes
-    spool: Any
-    size: int
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def spool(self) -> Any: ...
+    @property
+    def size(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

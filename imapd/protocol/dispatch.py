@@ -31,10 +31,6 @@ _DONE = Done()
 _UNKNOWN = "BAD"  # the label under which what is no command is counted
 
 
-class Interrupted(ConnectionError):
-    """A response could not be finished: whatever followed it, the client would misread, so the connection ends."""
-
-
 def serve(session: Session) -> None:
     """Carries out what the client sends until it logs out or leaves."""
     framer, connection = session.framer, session.connection
@@ -61,6 +57,7 @@ def answer(session: Session, request: Request) -> None:
     registered = commands().get(name)
     connection = session.connection
     connection.in_command = True
+    session.tag = tag or b""
     began = monotonic()
     then = None
     try:
@@ -128,12 +125,19 @@ def _run(session: Session, registered: Command, args: Any) -> Done | None:
     """Sends what the handler yields and gives what it returns."""
     send, utf8 = session.connection.send, session.utf8
     handler = registered.handler(session, args)
+    octets = b"\r\n"
     try:
         while True:
             output = next(handler)
-            send(output if type(output) is bytes else output.encode(utf8))
+            octets = output if type(output) is bytes else output.encode(utf8)
+            send(octets)
     except StopIteration as end:
         return end.value
+    except Exception as error:
+        if octets.endswith(b"\r\n"):
+            raise
+        log.exception("response not finished", session=session.id, command=registered.name.decode("ascii"))
+        raise answers.Interrupted from error
     finally:
         handler.close()  # after a lost connection, what the handler holds goes now
 

@@ -29,7 +29,7 @@ class Session:
     """`node` gives the services of this worker; `connection` the octets of this client."""
 
     __slots__ = ("account", "bad_commands", "connection", "enabled", "framer", "id", "node", "selected", "settings",
-                 "state", "user_agent", "utf8")  # fmt: skip
+                 "state", "tag", "user_agent", "utf8")  # fmt: skip
 
     account: Account | Any
     selected: Mailbox | Any
@@ -48,6 +48,7 @@ class Session:
         self.utf8 = False
         self.user_agent = ""
         self.bad_commands = 0
+        self.tag = b""
 
     def run(self) -> None:
         """From the greeting to the end of the connection, which the caller then closes."""
