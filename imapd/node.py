@@ -1,35 +1,110 @@
 # SPDX-License-Identifier: MIT
-"""What the sessions of one worker share. Assembled by the worker that runs them; holds no session's state."""
+"""What the sessions of one worker share, put together from the settings. Holds no session's state."""
 
 from __future__ import annotations
 
+import os
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import gevent
+import gevent.threadpool
+
+from imapd.audit import Audit
+from imapd.auth.authenticate import Authenticator, Identity
+from imapd.auth.hashing import HashingThreads
+from imapd.auth.standing import Recheck
+from imapd.cluster.control import Control
+from imapd.cluster.counters import Counters
+from imapd.cluster.pubsub import PubSub
+from imapd.cluster.sessions import LiveSession, Sessions
+from imapd.cluster.wakeups import Wakeups
 from imapd.mail.account import Account
 from imapd.mail.index import Indexes
+from imapd.metrics import Metrics
 from imapd.settings import Settings
-from imapd.storage.blobs import BlobStore, here
+from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
 
 if TYPE_CHECKING:
-    from imapd.auth.authenticate import Authenticator, Identity
-    from imapd.cluster.wakeups import Wakeups
+    from imapd.protocol.session import Session
+
+STORE_THREADS = 8
+"""Native threads on which files are written and large messages parsed."""
 
 
 @dataclass(slots=True)
 class Node:
-    """offload(function, *args): runs a call that would hold up the hub on a native thread, and waits for it."""
+    """offload(function, *args): runs a call that would hold up the hub on a native thread, and waits for it.
+    served: what was started, and is stopped in the opposite order."""
 
     settings: Settings
+    metrics: Any
     database: Database
     blobs: BlobStore
     wakeups: Wakeups
-    authenticator: Authenticator | None
+    sessions: Sessions
+    authenticator: Authenticator
     indexes: Indexes
-    metrics: Any
-    offload: Callable[..., Any] = here
+    offload: Callable[..., Any]
+    started: list[Any]
+
+    @classmethod
+    def open(cls, settings: Settings, metrics: Metrics) -> Node:
+        """Connects to nothing yet: a worker starts while PostgreSQL or Redis are away."""
+        database = open_database(settings)
+        threads = gevent.threadpool.ThreadPool(STORE_THREADS)
+        blobs = BlobStore(settings.blobs.path, threads.apply)
+        pubsub = PubSub(settings.redis.url)
+        control = Control(pubsub)
+        wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
+        sessions = Sessions(settings.redis.url, f"{socket.gethostname()}/{os.getpid()}", control)
+        audit = Audit(database)
+        recheck = Recheck(database, sessions.live, seconds=settings.auth.recheck_seconds)
+        control.on("user", recheck.ask_soon)
+        hashing = HashingThreads(settings.auth.threads, settings.auth.queue)
+        counters = Counters(settings.redis.url)
+        authenticator = Authenticator(database, counters, settings.auth, run=hashing.run, audit=audit)
+        started = [pubsub, wakeups, sessions, audit, recheck]
+        for service in started:
+            service.start(gevent.spawn)
+        indexes = Indexes(database, wakeups)
+        return cls(
+            settings, metrics, database, blobs, wakeups, sessions, authenticator, indexes, threads.apply, started
+        )
+
+    def close(self) -> None:
+        for service in reversed(self.started):
+            service.stop()
+        self.database.close()
 
     def open_account(self, identity: Identity) -> Account:
-        return Account(self, identity.organization_id, identity.user_id, identity.address)
+        return Account(self, identity.organization_id, identity.user_id, identity.address, identity.standing)
+
+    def session_began(self, session: Session) -> None:
+        """Somebody has logged in; from now on the session can be seen, and ended from outside."""
+        account, connection = session.account, session.connection
+        self.sessions.add(
+            LiveSession(
+                session.id, account.organization_id, account.user_id, account.address, connection.peer[0],
+                int(time.time()), session.end, account.standing,
+            )
+        )  # fmt: skip
+
+    def session_ended(self, session: Session) -> None:
+        self.sessions.remove(session.id)
+
+
+def open_database(settings: Settings, size: int | None = None) -> Database:
+    """The database of the settings; connects at the first statement."""
+    how = settings.database
+    return Database(
+        how.dsn,
+        size or how.pool_size,
+        statement_timeout_seconds=how.statement_timeout_seconds,
+        lock_timeout_seconds=how.lock_timeout_seconds,
+        connect_timeout_seconds=how.connect_timeout_seconds,
+    )

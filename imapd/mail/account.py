@@ -74,15 +74,16 @@ class Place:
 class Account:
     """What one session's user can do outside a selected mailbox. One query finds a name, two where it is shared."""
 
-    __slots__ = ("_announced", "_layout", "address", "database", "node", "organization_id", "user_id")
+    __slots__ = ("_announced", "_layout", "address", "database", "node", "organization_id", "standing", "user_id")
 
-    def __init__(self, node: Node, organization_id: int, user_id: int, address: str):
+    def __init__(self, node: Node, organization_id: int, user_id: int, address: str, standing: Any = None):
         """Raises errors.AuthenticationFailed where the user is no more."""
         self.node = node
         self.database = node.database
         self.organization_id = organization_id
         self.user_id = user_id
         self.address = address
+        self.standing = standing  # what must stay true for the session to go on; auth/ knows what it is
         self._announced: Place | None = None
         self.reload()
 

@@ -234,7 +234,7 @@ class Mailbox:
             raise errors.NoPermission("The mailbox is selected read-only.")
         mask, words = flags.split(names)
         may_mask, may_words = self._may_mask(), rights.WRITE in self.rights
-        if not may_mask and not may_words or (not mask & may_mask and not (words and may_words) and (mask or words)):
+        if (not may_mask and not may_words) or (not mask & may_mask and not (words and may_words) and (mask or words)):
             raise errors.NoPermission
         mask &= may_mask
         words = words if may_words else []
@@ -351,7 +351,7 @@ class Mailbox:
             raise errors.Corrupt from None
 
     def close(self) -> None:
-        self._index.watchers.pop(self, None)
+        self.unwatch()
         self._account.node.indexes.release(self._which)
 
     def _uids(self, positions: Sequence[range]) -> list[range]:

@@ -16,7 +16,7 @@ from imapd.protocol.capability import advertised
 from imapd.protocol.states import State
 from imapd.wire.encode import flags as flag_list
 from imapd.wire.framing import Framer
-from imapd.wire.responses import Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent
+from imapd.wire.responses import Bye, Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent
 
 if TYPE_CHECKING:
     from imapd.mail.account import Account
@@ -69,6 +69,7 @@ class Session:
         self.bad_commands = 0
         self.framer.line_octets = self.settings.limits.line_octets
         self.connection.authenticated()
+        self.node.session_began(self)
 
     def select(self, mailbox: Mailbox | Any) -> None:
         """The mailbox is this client's selected one; what was selected before is left."""
@@ -92,6 +93,10 @@ class Session:
         self.user_agent = ""
         self.connection.start_tls()
         self.framer.discard()
+
+    def end(self, reason: str) -> None:
+        """Somebody outside wants this session to end: `* BYE` as soon as no command is in flight."""
+        self.connection.end(Bye(reason).encode(False))
 
     # What is told and asked
 
@@ -139,7 +144,6 @@ class Session:
             self.unselect()
         except Exception:
             log.exception("mailbox not left", session=self.id)
-        account, self.account = self.account, None
-        if account is not None and hasattr(account, "close"):
-            account.close()
+        if self.account is not None:
+            self.node.session_ended(self)
 
