@@ -6,6 +6,31 @@ and no other command's inside.
 """
 
 from imapd.commands import any as any_state
-from imapd.commands import append, copy, expunge, listing, mailboxes, not_authenticated, search, select, status, store
+from imapd.commands import (
+    append,
+    copy,
+    expunge,
+    fetch,
+    listing,
+    mailboxes,
+    not_authenticated,
+    search,
+    select,
+    status,
+    store,
+)
 
-FAMILIES = (any_state, not_authenticated, mailboxes, listing, status, append, select, search, store, copy, expunge)
+FAMILIES = (
+    any_state,
+    not_authenticated,
+    mailboxes,
+    listing,
+    status,
+    append,
+    select,
+    search,
+    fetch,
+    store,
+    copy,
+    expunge,
+)

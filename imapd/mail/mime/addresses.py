@@ -26,7 +26,6 @@ class Address(NamedTuple):
 GROUP_END = Address(None, None, None, None)
 
 
-
 class _Mark(bytes):
     """An @ or : of the grammar; one in a quoted string is plain bytes."""
 

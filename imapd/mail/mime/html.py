@@ -7,7 +7,9 @@ import re
 from html import unescape
 
 _SKIPPED = re.compile(r"<(?:(script|style|head|title)\b|!--)", re.IGNORECASE)
-_INLINE = re.compile(r"</?(?:a|abbr|b|big|code|em|font|i|ins|mark|s|small|span|strong|sub|sup|tt|u|wbr)(?:\s[^<>]*)?>", re.I)
+_INLINE = re.compile(
+    r"</?(?:a|abbr|b|big|code|em|font|i|ins|mark|s|small|span|strong|sub|sup|tt|u|wbr)(?:\s[^<>]*)?>", re.IGNORECASE
+)
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>?")
 _SPACE = re.compile(r"[ \t\r\f\xa0]*\n\s*|[ \t\r\f\xa0]{2,}|\xa0")
 

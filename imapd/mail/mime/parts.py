@@ -33,7 +33,7 @@ def encode(parts: list[Part]) -> bytes:
         parent = part.parent.index if part.parent else 0
         marks = part.kind | encoding(part.first) << 2 | parent << 5
         numbers += (marks, part.header_start, part.body_start, part.end)
-    return pack("<B%dI" % len(numbers), FORMAT, *numbers)
+    return pack(f"<B{len(numbers)}I", FORMAT, *numbers)
 
 
 def encoding(first: dict[bytes, bytes]) -> int:

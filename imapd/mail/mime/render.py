@@ -89,7 +89,9 @@ def _address_list(listed: list[Address]) -> bytes:
 # BODY and BODYSTRUCTURE
 
 
-def structures(parts: list[Part], envelopes: Callable[[Part], bytes], lines: Callable[[Part], int]) -> tuple[bytes, bytes]:
+def structures(
+    parts: list[Part], envelopes: Callable[[Part], bytes], lines: Callable[[Part], int]
+) -> tuple[bytes, bytes]:
     """(BODY, BODYSTRUCTURE) of the message."""
     heads: list[bytes] = []
     tails: list[bytes] = []

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from mmap import mmap
-from typing import Union
 
 from imapd.mail.mime import headers, limits, parameters
 
-Octets = Union[bytes, mmap]
+Octets = bytes | mmap
 
 LEAF, MULTIPART, MESSAGE = 0, 1, 2
 
@@ -22,9 +21,10 @@ _BLANK = re.compile(rb"\r?\n")
 # Lines up to the first that is blank or may be a delimiter; possessive, so that nothing is remembered per line.
 _HEADER_LINES = re.compile(rb"(?:(?!--|\r?\n)[^\n]*\n)*+")
 
-TEXT_PLAIN = (b"text", b"plain", [])
-MESSAGE_RFC822 = (b"message", b"rfc822", [])
-UNKNOWN = (b"application", b"octet-stream", [])
+ContentType = tuple[bytes, bytes, parameters.Parameters]
+TEXT_PLAIN: ContentType = (b"text", b"plain", [])
+MESSAGE_RFC822: ContentType = (b"message", b"rfc822", [])
+UNKNOWN: ContentType = (b"application", b"octet-stream", [])
 
 
 def _common_prefix(boundaries: Collection[bytes]) -> bytes:
@@ -32,7 +32,7 @@ def _common_prefix(boundaries: Collection[bytes]) -> bytes:
     if len(boundaries) < 2:
         return next(iter(boundaries), b"")
     low, high = min(boundaries), max(boundaries)
-    length = next((n for n, (a, b) in enumerate(zip(low, high)) if a != b), len(low))
+    length = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     return low[:length]
 
 
@@ -47,7 +47,7 @@ class Part:
     def __init__(self, index: int, parent: Part | None, header_start: int):
         self.index = index
         self.parent = parent
-        self.depth = parent.depth + 1 if parent else 0
+        self.depth: int = parent.depth + 1 if parent else 0
         self.header_start = self.body_start = self.end = header_start
         self.kind = LEAF
         self.children: list[Part] = []
@@ -215,7 +215,7 @@ class _Scanner:
     def _is_leaf(self, part: Part) -> bool:
         return part.depth >= limits.DEPTH or len(self.parts) >= limits.PARTS
 
-    def _content_type(self, part: Part) -> tuple[bytes, bytes, parameters.Parameters]:
+    def _content_type(self, part: Part) -> ContentType:
         value = part.first.get(b"content-type")
         if value is None:
             # RFC 2046 section 5.1.5: what a digest holds is messages.
