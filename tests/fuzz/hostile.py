@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501  (one line an input reads better than five)
+"""Input that no client should send, and what it gets. The tests play each whole, in single octets, and cut short."""
+
+import re
+from dataclasses import dataclass
+
+BAD = rb"^a1 BAD"
+NO = rb"^a1 NO"
+REFUSED = rb"^a1 (BAD|NO)"
+OK = rb"^a1 OK"
+BYE = rb"^\* BYE"
+BAD_OR_BYE = rb"^(a1 BAD|\* BAD|\* BYE)"
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """octets are sent as they are; what comes back must match `answer`, and never match `never`."""
+
+    name: str
+    octets: bytes
+    answer: bytes
+    before_login: bool = False
+    lives: bool = True  # the session goes on
+    never: bytes | None = None
+    within_seconds: float = 5.0
+
+
+def _bad(prefix: str, commands: list[bytes], answer: bytes = BAD) -> list[Hostile]:
+    names = (re.sub(rb"[^ -~]+", b"?", command)[:40].decode() for command in commands)
+    return [
+        Hostile(f"{prefix}: {number} {name}", b"a1 " + command + b"\r\n", answer)
+        for number, (name, command) in enumerate(zip(names, commands, strict=True), 1)
+    ]
+
+
+WIRE = [
+    Hostile("W: three empty lines", b"\r\n" * 3, rb"^\* BAD[^\r]*\r\n\* BAD[^\r]*\r\n(\* BAD[^\r]*\r\n)?\* BYE", True, False),
+    Hostile("W: twenty-one empty lines", b"\r\n" * 21, BYE, lives=False),
+    Hostile("W: tag only", b"a1\r\n", BAD),
+    Hostile("W: tag and space", b"a1 \r\n", BAD),
+    Hostile("W: two spaces", b"a1  NOOP\r\n", BAD),
+    Hostile("W: space before the tag", b" a1 NOOP\r\n", BAD_OR_BYE),
+    Hostile("W: tab", b"a1\tNOOP\r\n", BAD_OR_BYE),
+    Hostile("W: tag with +", b"a+1 NOOP\r\n", rb"^(a\+1|\*) BAD"),
+    Hostile("W: tag of 10,000 letters", b"A" * 10_000 + b" NOOP\r\n", rb"^\* (BAD|BYE)", lives=False, never=b"A{129}"),
+    Hostile("W: tag with 8 bits", b"\xff\xfe NOOP\r\n", rb"^\* BAD", never=b"\xff"),
+    Hostile("W: line too long", b"a1 NOOP " + b"x" * 65_537 + b"\r\n", rb"^(a1 BAD|a1 NO|\* BAD|\* BYE)", lives=False),
+    Hostile("W: line without end", b"a1 SEARCH " + b"x" * 70_000, rb"^(a1 BAD|a1 NO|\* BAD|\* BYE)", lives=False),
+    Hostile("W: line too long before login", b"a1 NOOP " + b"x" * 9_000 + b"\r\n", rb"^(a1 BAD|\* BAD|\* BYE)", True, False),
+    Hostile("W: NUL in a quoted string", b'a1 SELECT "a\x00b"\r\n', BAD, never=b"\x00"),
+    Hostile("W: NUL in an atom", b"a1 SELECT a\x00b\r\n", BAD, never=b"\x00"),
+    Hostile("W: NUL in the tag", b"a\x001 NOOP\r\n", rb"BAD|BYE", never=b"\x00"),
+    Hostile("W: NUL in the word", b"a1 NO\x00OP\r\n", BAD, never=b"\x00"),
+    Hostile("W: NUL after CRLF", b"a1 NOOP\r\n\x00\r\n", rb"^a1 OK[^\r]*\r\n\* BAD", never=b"\x00"),
+    Hostile("W: bare LF", b"a1 NOOP\n", rb"^a1 (OK|BAD)"),
+    Hostile("W: bare CR inside", b"a1 SELECT a\rb\r\n", BAD),
+    Hostile("W: quote left open", b'a1 SELECT "abc\r\n', BAD),
+    Hostile("W: quote escapes nothing", b'a1 SELECT "\\q"\r\n', BAD),
+    Hostile("W: quote escapes itself", b'a1 SELECT "abc\\"\r\n', BAD),
+    Hostile("W: quote and more", b'a1 SELECT "abc"x\r\n', BAD),
+    Hostile("W: bracket too many", b"a1 FETCH 1 (FLAGS))\r\n", BAD),
+    Hostile("W: bracket too few", b"a1 FETCH 1 (FLAGS\r\n", BAD),
+    Hostile("W: brackets, 10,000", b"a1 SEARCH " + b"(" * 10_000 + b"\r\n", BAD, lives=False),
+    Hostile("W: nots, 10,000", b"a1 SEARCH " + b"NOT " * 10_000 + b"ALL\r\n", REFUSED),
+    Hostile("W: ors, 5,000", b"a1 SEARCH " + b"OR ALL " * 5_000 + b"ALL\r\n", REFUSED),
+    Hostile("W: search keys, 10,000", b"a1 SEARCH " + b"SEEN " * 10_000 + b"ALL\r\n", rb"^a1 (BAD|NO|OK)"),
+    Hostile("W: list of 20,000 flags", b"a1 STORE 1 FLAGS.SILENT (" + b"a " * 20_000 + b"b)\r\n", rb"^a1 (BAD|NO|OK)"),
+    Hostile("W: items, 5,000", b"a1 FETCH 1 (" + b"BODY.PEEK[] " * 5_000 + b"UID)\r\n", rb"^a1 (BAD|NO|OK)"),
+    Hostile("W: section deep", b"a1 FETCH 1 BODY.PEEK[" + b"1." * 20_000 + b"1]\r\n", rb"^a1 (BAD|NO|OK)"),
+    Hostile("W: dotless i", "a1 SELECT ınbox\r\n".encode(), REFUSED),
+    Hostile("W: long s", "a1 ſelect INBOX\r\n".encode(), BAD),
+    Hostile("W: Kelvin", "a1 CHEC\u212a\r\n".encode(), BAD),
+    Hostile("W: HTTP", b"GET / HTTP/1.1\r\nHost: x\r\nCookie: secret=1\r\n\r\n", BYE, True, False, never=b"secret"),
+    Hostile("W: SMTP", b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", BYE, True, False),
+    Hostile("W: TLS hello in clear", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500 + b"\r\n\r\n\r\n", BYE, True, False),
+    Hostile("W: HTML in the tag", b"<script>alert(1)</script> NOOP\r\n", rb"BAD|OK"),
+    Hostile("W: escape sequences", b"a1 \x1b[2J\x07\r\n", BAD, never=b"\x1b"),
+    Hostile("W: forged line in LOGIN", b"a1 LOGIN {22+}\r\nbob\r\n* 3 EXISTS\r\nA9 pw x\r\n", rb"^a1 (NO|BAD)", True, never=rb"3 EXISTS"),
+    Hostile("W: continuation out of place", b"+ a1\r\n", BAD_OR_BYE),
+    Hostile("W: DONE out of place", b"DONE\r\n", rb"^(\*|DONE) BAD"),
+    Hostile("W: format strings", b'a1 SELECT "%s%n{0.__class__}${jndi:x}%{user}"\r\n', NO),
+]  # fmt: skip
+
+LITERALS = [
+    *_bad("L", [
+        b"SELECT {18446744073709551616}", b"SELECT {" + b"9" * 5000 + b"}", b"SELECT {+5}", b"SELECT {1_0}", b"SELECT { 5 }",
+        b"SELECT {0x10}", "SELECT {٥}".encode(), b"SELECT {}", b"SELECT {-1}", b"SELECT {-100+}", b"SELECT {5} ", b"SELECT{5}",
+        b"SELECT {5}x", b"SELECT {5++}", b"SELECT {5-}", b"SELECT ~{5}", b"SELECT {5", b"NOOP {5}x",
+    ], rb"^(a1 BAD|a1 NO|\* BYE)"),
+    Hostile("L: too large, asked first", b"a1 SELECT {131073}\r\n", rb"^a1 (NO \[TOOBIG\]|BAD)", never=rb"^\+"),
+    Hostile("L: 4 GB, asked first", b"a1 SELECT {4294967295}\r\n", rb"^a1 (NO|BAD)", never=rb"^\+"),
+    Hostile("L: 4 GB before login", b"a1 LOGIN {4294967295}\r\n", rb"^(a1 (NO|BAD)|\* BYE)", True, False, never=rb"^\+"),
+    Hostile("L: 4 GB before login, not asked", b"a1 LOGIN {4294967295+}\r\nxx", rb"^(a1 (NO|BAD)|\* BYE)", True, False),
+    Hostile("L: too large before login", b"a1 LOGIN {8193}\r\n", rb"^(a1 (NO|BAD)|\* BYE)", True, False, never=rb"^\+"),
+    Hostile("L: not asked, too large, holds a command", b'a1 SELECT {200021+}\r\nA2 DELETE "Sent"\r\n' + b"x" * 200_002 + b"\r\n",
+            rb"^(a1 (NO|BAD)|\* BYE)", lives=False, never=rb"^A2"),
+    Hostile("L: refused mailbox, holds a command", b'a1 APPEND Nowhere {17+}\r\nA2 DELETE "Sent"\r\n', rb"^a1 NO", never=rb"^A2"),
+    Hostile("L: sum of literals", b"a1 SEARCH " + b" ".join([b"HEADER X {100000+}\r\n" + b"x" * 100_000] * 30) + b"\r\n",
+            rb"^(a1 (NO|BAD)|\* BYE)", lives=False),
+    Hostile("L: 1,000 small ones", b"a1 SEARCH " + b" ".join([b"SUBJECT {1+}\r\nx"] * 900) + b"\r\n", rb"^(a1 (OK|NO|BAD)|\* BYE)", lives=False),
+    Hostile("L: of no octets", b"a1 APPEND INBOX {0+}\r\n\r\n", rb"^a1 (OK|NO|BAD)"),
+    Hostile("L: more than announced", b"a1 LIST {0+}\r\n \x01\r\n", BAD),
+    Hostile("L: NUL inside", b"a1 SELECT {3+}\r\na\x00b\r\n", rb"^a1 (NO|BAD)", never=b"\x00"),
+    Hostile("L: NUL in a message", b"a1 APPEND INBOX {12+}\r\nA: b\r\n\r\nx\x00y\r\n\r\n", rb"^a1 (OK|NO|BAD)", never=b"\x00"),
+    Hostile("L: message of CRs", b"a1 APPEND INBOX {2000+}\r\n" + b"\r" * 2000 + b"\r\n", OK),
+    Hostile("L: header that never ends", b"a1 APPEND INBOX {300000+}\r\nX: " + b"y " * 149_998 + b"\r\n", rb"^a1 (OK|NO)"),
+    Hostile("L: 20,000 header lines", b"a1 APPEND INBOX {120000+}\r\n" + b"X: y\r\n" * 20_000 + b"\r\n", rb"^a1 (OK|NO)"),
+    Hostile("L: quoted, then literal", b'a1 LIST "" "a{5}\r\n', BAD),
+]  # fmt: skip
+
+_DEEP = b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n'
+_NESTED = b"".join(_DEEP % (level, level) for level in range(2_000))
+_LETTERS = b"Content-Type: message/rfc822\r\n\r\n" * 2_000
+_PARTS = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 20_000
+_ADDRESSES = b"To: " + b", ".join(b"a%d@example.com" % number for number in range(20_000)) + b"\r\n\r\n"
+_FORGED = b"From: =?UTF-8?Q?A=0D=0A=2A_9_EXISTS=0D=0A?= <a@b>\r\nSubject: =?UTF-8?B?DQoqIDkgRVhJU1RTDQo=?=\r\n\r\nx\r\n"
+
+
+def _message(name: str, octets: bytes, items: bytes = b"ENVELOPE BODYSTRUCTURE", never: bytes | None = None) -> Hostile:
+    append = b"a0 APPEND INBOX {%d+}\r\n%s\r\na1 FETCH * (%s)\r\n" % (len(octets), octets, items)
+    return Hostile(f"M: {name}", append, rb"^a1 (OK|NO)", never=never, within_seconds=10)
+
+
+MESSAGES = [
+    _message("2,000 multiparts in each other", _NESTED),
+    _message("2,000 letters in each other", _LETTERS),
+    _message("20,000 parts", _PARTS),
+    _message("20,000 addresses", _ADDRESSES),
+    _message("line forged by an encoded word", _FORGED, never=rb"^\* 9 EXISTS"),
+    _message("charset from nowhere", b'Content-Type: text/plain; charset="../../x"\r\n\r\nx\r\n'),
+    _message("charset with NUL", b'Content-Type: text/plain; charset="a\x00b"\r\n\r\nx\r\n', never=b"\x00"),
+    _message("charset codec of Python", b"Content-Type: text/plain; charset=hex\r\n\r\nzz\r\n"),
+    _message("date of the year 4459332", b"Date: Mon, 1 Jan 4459332 00:00:00 +9999\r\n\r\nx\r\n"),
+    _message("groups and empty addresses", b"To: undisclosed-recipients:;\r\nFrom:\r\nCc: <@a,@b:u@d>, <\"\"@x>, ;;;,,,\r\n\r\n"),
+    _message("boundary missing", b"Content-Type: multipart/mixed\r\n\r\n--\r\n\r\nx\r\n----\r\n"),
+    _message("boundary empty", b'Content-Type: multipart/mixed; boundary=""\r\n\r\n--\r\n\r\nx\r\n----\r\n'),
+    _message("bare line feeds", b"Subject: x\nTo: y@z\n\nbody\nmore\n"),
+    _message("nothing but 8 bits", bytes(range(128, 256)) * 20),
+    _message("broken base64", b"Content-Transfer-Encoding: base64\r\nContent-Type: text/plain\r\n\r\n====A=B!!\r\n"),
+]  # fmt: skip
+
+NAMES = [
+    *_bad("N", [
+        b'CREATE "../../../etc/x"', b'CREATE "a/../b"', b'CREATE "."', b'CREATE ".."', b'CREATE "/abs"', b'CREATE "a//b"',
+        b"CREATE iNbOx", b'CREATE "a%b"', b'CREATE "a*b"', b'CREATE ""', b'CREATE "/"', b'CREATE "a\tb"', b'CREATE "a\x7fb"',
+        b'CREATE "' + b"x" * 1_001 + b'"', b'CREATE "' + b"x" * 10_000 + b'"', b'CREATE "' + b"a/" * 500 + b'a"',
+        b'CREATE "&"', b'CREATE "&AAA-"', b'CREATE "&2ADYAA-"', b'CREATE "&Jjo!"', b'CREATE "\xff\xfe"', b"DELETE INBOX",
+        b"RENAME Sent INBOX", b'RENAME Sent "a//b"', b'RENAME Sent "' + b"y" * 1_001 + b'"', b'RENAME Nowhere "x"', b"DELETE Nowhere",
+        b"RENAME Sent Sent/Sent", b'SELECT "Shared"', b'CREATE "Shared/x"', b'CREATE "Shared/nobody@example.com/x"',
+        b'DELETE "Shared/nobody@example.com/INBOX"', b'STATUS "' + b"z" * 20_000 + b'" (MESSAGES)',
+    ], REFUSED),
+    Hostile("N: pattern of stars", b'a1 LIST "" "*' + b"a*" * 30 + b'"\r\n', OK, within_seconds=1),
+    Hostile("N: pattern of 5,000 percents", b'a1 LIST "" "' + b"%" * 5_000 + b'"\r\n', rb"^a1 (OK|NO|BAD)", within_seconds=1),
+    Hostile("N: pattern of a thousand stars", b'a1 LIST "" "' + b"*x" * 500 + b'"\r\n', rb"^a1 (OK|NO|BAD)", within_seconds=1),
+    Hostile("N: quote in a name", b'a1 LIST "" "a\\"b\\\\c"\r\n', OK),
+    *_bad("N: flags", [
+        b"STORE 1 +FLAGS (\\Recent)", b"STORE 1 +FLAGS (\\*)", b"STORE 1 +FLAGS (a\\b)", b'STORE 1 +FLAGS ("x")', b"STORE 1 +FLAGS (a",
+        b"STORE 1 ++FLAGS (a)", b"STORE 1 +FLAGS", b"STORE 1 +FLAGS (a(b))", "STORE 1 +FLAGS (ü)".encode(), b"STORE 1 FLAGS ]",
+        b"STORE 1 +FLAGS ()x",
+    ]),
+    Hostile("N: keyword of 10,000 letters", b"a1 STORE 1 +FLAGS.SILENT (" + b"k" * 10_000 + b")\r\n", rb"^a1 (NO|BAD|OK)"),
+]  # fmt: skip
+
+SETS = [
+    *_bad("S", [
+        b"FETCH 0 UID", b"FETCH 0:5 UID", b"FETCH -1 UID", b"FETCH 1,,2 UID", b"FETCH 1: UID", b"FETCH :1 UID", b"FETCH , UID",
+        b"FETCH 1:2:3 UID", b"FETCH 1 :2 UID", b"FETCH 1:*:* UID", "FETCH ٣ UID".encode(), "FETCH ² UID".encode(), b"FETCH +1 UID",
+        b"FETCH 1_0 UID", b"FETCH 1, UID", b"FETCH ** UID", b"FETCH 4294967296 UID", b"UID FETCH 99999999999999999999 FLAGS",
+        b"UID FETCH 4294967296 FLAGS", b"UID STORE 0 FLAGS ()", b"UID COPY 1: Sent", b"COPY 1000 Sent", b"FETCH 11 UID",
+        b"SEARCH 0", b"SEARCH UID 0:1", b"SEARCH 1:", b"UID SEARCH UID", b"UID", b"UID NOOP", b"UID FETCH",
+    ]),
+    Hostile("S: to the largest", b"a1 UID FETCH 1:4294967295 FLAGS\r\n", rb"(?s)^\* 10 FETCH.*^a1 OK"),
+    Hostile("S: from the largest", b"a1 UID FETCH 4294967295:* FLAGS\r\n", rb"(?s)^\* 10 FETCH.*^a1 OK", never=rb"^\* 9 FETCH"),
+    Hostile("S: last to last", b"a1 UID FETCH *:* FLAGS\r\n", rb"(?s)^\* 10 FETCH.*^a1 OK", never=rb"^\* 9 FETCH"),
+    Hostile("S: 60 KB of odd numbers", b"a1 UID FETCH " + b",".join(b"%d" % n for n in range(1, 22_001, 2)) + b" FLAGS\r\n",
+            rb"(?s)^\* 9 FETCH.*^a1 OK", never=rb"(?s)\* 9 FETCH.*\* 9 FETCH", within_seconds=2),
+    Hostile("S: 10,000 times everything", b"a1 FETCH " + b",".join([b"1:*"] * 10_000) + b" UID\r\n",
+            rb"(?s)^\* 10 FETCH.*^a1 OK", never=rb"(?s)\* 9 FETCH.*\* 9 FETCH", within_seconds=2),
+    *_bad("S: partial", [
+        b"FETCH 1 BODY.PEEK[]<0.0>", b"FETCH 1 BODY.PEEK[]<-1.5>", b"FETCH 1 BODY.PEEK[]<1>", b"FETCH 1 BODY.PEEK[]<1.2.3>",
+        b"FETCH 1 BODY.PEEK[]<99999999999999999999999.1>", b"FETCH 1 BODY.PEEK[]<0.1", b"FETCH 1 BODY.PEEK[", b"FETCH 1 BODY.PEEK[1..2]",
+        b"FETCH 1 BODY.PEEK[0]", b"FETCH 1 BODY.PEEK[HEADER.FIELDS]", b"FETCH 1 BODY.PEEK[1.HEADER.FIELDS (]", b"FETCH 1 RFC822.NOPE",
+    ]),
+    Hostile("S: partial far away", b"a1 FETCH 1 BODY.PEEK[]<4294967294.4294967295>\r\n", rb"^a1 (OK|BAD)"),
+    *_bad("S: dates", [
+        b"SEARCH BEFORE 31-Feb-2024", b"SEARCH ON 1-Foo-2024", b"SEARCH SINCE 1-Jan-99999", b"SEARCH ON 00-Jan-2024", b"SEARCH ON",
+        b'APPEND INBOX "99-Jan-2024 00:00:00 +0000" {1+}\r\nx', b'APPEND INBOX "01-Jan-2024 25:00:00 +0000" {1+}\r\nx',
+        b'APPEND INBOX "01-Jan-2024 00:00:00 +9999" {1+}\r\nx', b'APPEND INBOX "01-Jan-2024 00:00:00" {1+}\r\nx',
+    ], REFUSED),
+    Hostile("S: year nought", b"a1 SEARCH BEFORE 1-Jan-0000\r\n", rb"^a1 (OK|BAD|NO)"),
+    Hostile("S: year 9999", b"a1 SEARCH OR SINCE 31-Dec-9999 BEFORE 1-Jan-0001\r\n", rb"^a1 (OK|BAD|NO)"),
+    *_bad("S: charset", [b"SEARCH CHARSET X-NOPE TEXT a", b"SEARCH CHARSET " + b"x" * 10_000 + b" ALL", b'SEARCH CHARSET "a" ALL'], NO),
+    Hostile("S: text that is not in the charset", b"a1 SEARCH CHARSET UTF-8 SUBJECT {2+}\r\n\xff\xfe\r\n", rb"^a1 (OK|NO|BAD)"),
+]  # fmt: skip
+
+SASL = [
+    Hostile("A: response is no base64", b"a1 AUTHENTICATE PLAIN\r\n!!!\r\n", rb"^a1 (BAD|NO)", True),
+    Hostile("A: junk inside base64", b"a1 AUTHENTICATE PLAIN AGJv\x01YgBw\r\n", rb"^a1 (BAD|NO)", True),
+    Hostile("A: padding in the middle", b"a1 AUTHENTICATE PLAIN YQ==YQ==\r\n", rb"^a1 (BAD|NO)", True),
+    Hostile("A: empty response", b"a1 AUTHENTICATE PLAIN =\r\n", rb"^a1 (BAD|NO)", True),
+    Hostile("A: response too long", b"a1 AUTHENTICATE PLAIN\r\n" + b"A" * 9_000 + b"\r\n", rb"^(a1 (BAD|NO)|\* B)", True, False),
+    Hostile("A: mechanism too long", b"a1 AUTHENTICATE " + b"X" * 5_000 + b"\r\n", rb"^a1 (BAD|NO)", True),
+    Hostile("A: other identity", b"a1 AUTHENTICATE PLAIN Ym9iAGFsaWNlAHB3\r\n", NO, True),
+    Hostile("A: cancelled", b"a1 AUTHENTICATE PLAIN\r\n*\r\n", BAD, True),
+    Hostile("A: ID that says too much", b"a1 ID (" + b'"k" "v" ' * 31 + b'"k" "v")\r\n', BAD, True),
+    Hostile("A: ID with a long key", b'a1 ID ("' + b"k" * 31 + b'" "v")\r\n', BAD, True),
+    Hostile("A: ID with a long value", b'a1 ID ("k" "' + b"v" * 1_025 + b'")\r\n', BAD, True),
+]  # fmt: skip
+
+ALL = [*WIRE, *LITERALS, *MESSAGES, *NAMES, *SETS, *SASL]
