@@ -44,15 +44,14 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
     """The whole life of the process."""
     from imapd.node import Node
     from imapd.protocol.session import Session as ImapSession
+    from workers.alone import accept_for
 
     metrics = Metrics()
     node = Node.open(settings, metrics)
     worker = Worker(settings, channel, identity, metrics, lambda connection: ImapSession(connection, node))
+    if channel is None:
+        accept_for(worker)
     try:
-        if channel is None:
-            from workers.alone import accept_for
-
-            accept_for(worker)
         return worker.run()
     finally:
         node.close()
