@@ -25,10 +25,11 @@ class Breaker:
 
     def failed(self) -> None:
         now = self._clock()
-        self._until = now + self._pause
-        if now - self._last_failure >= self._pause / 2:  # calls that failed together are one failure
-            self._pause = min(self._pause * 2, self._longest)
+        if now - self._last_failure < self._pause / 2:
+            return  # calls that fail together are one failure
         self._last_failure = now
+        self._until = now + self._pause
+        self._pause = min(self._pause * 2, self._longest)
 
     def worked(self) -> None:
         self._until = self._last_failure = float("-inf")

@@ -5,6 +5,7 @@ Nobody who calls waits for Redis: a writer sends what has gathered, a reader con
 """
 
 import random
+import re
 import secrets
 import threading
 import time
@@ -17,6 +18,7 @@ from imapd.cluster.redis import Link, Lost
 LONGEST_PAUSE_SECONDS = 2
 MOST_WAITING = 10_000  # messages to publish
 BATCH = 500
+MESSAGE = re.compile(rb"([0-9a-f]{16}) ([ -~]{0,256})")
 
 Spawn = Callable[[Callable[[], None]], Any]
 
@@ -131,11 +133,11 @@ class PubSub:
             if listener:
                 listener.subscribed(channel)
         elif kind == b"message" and listener:
-            origin, _, rest = body[:256].partition(b" ")
-            if len(origin) != len(self.origin) or len(body) > 256:
+            found = MESSAGE.fullmatch(body)
+            if not found:
                 self.garbage += 1
-            elif origin != self.origin:
-                listener.heard(channel, rest)
+            elif found[1] != self.origin:
+                listener.heard(channel, found[2])
 
     # The writer
 

@@ -122,7 +122,8 @@ class Wakeups:
             while self._due and not self._stopped:
                 for _ in range(min(AT_ONCE, len(self._due))):
                     self._call(self._due.popleft())
-                time.sleep(PAUSE_SECONDS)
+                if self._due:
+                    time.sleep(PAUSE_SECONDS)
 
     def _poll(self) -> None:
         looked = time.monotonic()

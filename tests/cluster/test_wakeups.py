@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""Who is woken, when, and what happens to it while Redis is away."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import redis
+
+from imapd.cluster.membership import Membership
+from tests.cluster.conftest import until
+from tests.cluster.redis_server import RedisServer
+
+Join = Callable[..., Membership]
+
+
+class Woken:
+    """Counts its calls."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+def watched(member: Membership, group_id: int = 7) -> Woken:
+    """A watcher whose subscription has begun."""
+    woken = Woken()
+    member.wakeups.watch(1, group_id, woken)
+    until(lambda: woken.times)
+    woken.times = 0
+    return woken
+
+
+def test_a_change_in_one_worker_wakes_watchers_in_another(join: Join) -> None:
+    here, there = join(), join()
+    woken, other = watched(there), watched(there, group_id=8)
+    here.wakeups.publish(1, 7)
+    until(lambda: woken.times == 1)
+    assert other.times == 0
+
+
+def test_the_same_group_number_of_another_organisation_is_another_group(join: Join) -> None:
+    here, there = join(), join()
+    woken = watched(there)
+    here.wakeups.publish(2, 7)
+    here.wakeups.publish(1, 7)
+    until(lambda: woken.times)
+    time.sleep(0.05)
+    assert woken.times == 1
+
+
+def test_watchers_of_the_same_worker_are_called_before_publish_returns_and_only_then(join: Join) -> None:
+    here = join()
+    woken = watched(here)
+    here.wakeups.publish(1, 7)
+    assert woken.times == 1
+    time.sleep(0.1)
+    assert woken.times == 1
+
+
+def test_who_stops_watching_is_not_called(join: Join) -> None:
+    here, there = join(), join()
+    woken, stays = Woken(), watched(there)
+    watch = there.wakeups.watch(1, 7, woken)
+    there.wakeups.unwatch(watch)
+    there.wakeups.unwatch(watch)
+    here.wakeups.publish(1, 7)
+    until(lambda: stays.times)
+    assert woken.times == 0
+
+
+def test_a_watcher_that_fails_does_not_keep_others_asleep(join: Join) -> None:
+    here, there = join(), join()
+    first = watched(there)
+    there.wakeups.watch(1, 7, lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    last = Woken()
+    there.wakeups.watch(1, 7, last)
+    here.wakeups.publish(1, 7)
+    until(lambda: first.times and last.times)
+
+
+def test_one_subscription_for_each_group_however_many_watch(join: Join, redis_server: RedisServer) -> None:
+    here, there = join(), join(poll_seconds=0.1)
+    watched(there)
+    woken = Woken()
+    watches = [there.wakeups.watch(1, 7, woken) for _ in range(2000)]
+    with redis.Redis.from_url(redis_server.url) as client:
+        assert dict(client.pubsub_numsub("imapd:1:7")) == {b"imapd:1:7": 1}
+        here.wakeups.publish(1, 7)
+        until(lambda: woken.times == 2000)
+        for watch in watches:
+            there.wakeups.unwatch(watch)
+        watches = []
+        time.sleep(0.3)
+        assert dict(client.pubsub_numsub("imapd:1:7")) == {b"imapd:1:7": 1}, "one still watches"
+
+
+def test_a_group_that_nobody_watches_is_unsubscribed_after_a_while(join: Join, redis_server: RedisServer) -> None:
+    there = join(poll_seconds=0.1)
+    there.wakeups.unwatch(there.wakeups.watch(1, 7, Woken()))
+    with redis.Redis.from_url(redis_server.url) as client:
+        until(lambda: dict(client.pubsub_numsub("imapd:1:7")) == {b"imapd:1:7": 0})
+        assert watched(there) is not None
+        assert dict(client.pubsub_numsub("imapd:1:7")) == {b"imapd:1:7": 1}
+
+
+def test_while_redis_is_away_watchers_are_called_now_and_then_and_again_when_it_is_back(
+    join: Join, redis_server: RedisServer
+) -> None:
+    here, there = join(poll_seconds=0.2), join(poll_seconds=0.2)
+    woken = watched(there)
+    redis_server.kill()
+    until(lambda: not there.pubsub.connected)
+    woken.times = 0
+    until(lambda: woken.times >= 2)
+    begun = time.monotonic()
+    here.wakeups.publish(1, 7)
+    assert time.monotonic() - begun < 0.05, "nobody waits for a dead Redis"
+    redis_server.start()
+    until(lambda: there.pubsub.connected and here.pubsub.connected, 5)
+    time.sleep(0.3)
+    woken.times = 0
+    here.wakeups.publish(1, 7)
+    until(lambda: woken.times)
+
+
+def test_what_was_missed_is_made_up_for_after_an_interruption(join: Join, redis_server: RedisServer) -> None:
+    there = join()
+    groups = [watched(there, group_id) for group_id in range(100)]
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.client_kill_filter(_type="pubsub")
+    until(lambda: all(woken.times for woken in groups))
+
+
+def test_a_worker_may_begin_before_redis_does(join: Join, redis_server: RedisServer) -> None:
+    redis_server.kill()
+    there = join(connected=False)
+    woken = Woken()
+    there.wakeups.watch(1, 7, woken)
+    redis_server.start()
+    until(lambda: woken.times)
+
+
+def test_a_redis_that_hangs_is_noticed_and_keeps_nobody_waiting(join: Join, redis_server: RedisServer) -> None:
+    here = join(poll_seconds=0.2)
+    here.pubsub._alive_seconds = 0.2
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.client_kill_filter(_type="pubsub")  # the new connection has the short patience
+    woken = watched(here)
+    redis_server.freeze()
+    begun = time.monotonic()
+    for group_id in range(5000):
+        here.wakeups.publish(1, group_id + 100)
+    assert time.monotonic() - begun < 1
+    until(lambda: not here.pubsub.connected)
+    woken.times = 0
+    until(lambda: woken.times)
+    redis_server.thaw()
+    until(lambda: here.pubsub.connected)
+
+
+def test_garbage_is_counted_and_wakes_nobody(join: Join, redis_server: RedisServer) -> None:
+    there = join()
+    woken = watched(there)
+    garbage = [b"", b"x", b"\xff" * 16, b"a" * 15 + b" ", b"{}", b"0" * 16 + b" more", b"0" * 10_000_000]
+    with redis.Redis.from_url(redis_server.url) as client:
+        for body in garbage:
+            client.publish("imapd:1:7", body)
+        client.publish("imapd:control", b"0" * 16 + b" format-disk now")
+        client.publish("imapd:control", b"0" * 16 + b" kick \r\n* BYE")
+        until(lambda: there.pubsub.garbage == len(garbage) + 2)
+        assert woken.times == 0
+        client.publish("imapd:1:7", b"0" * 16 + b" ")
+    until(lambda: woken.times == 1)
+
+
+def test_messages_that_had_to_be_forgotten_make_everybody_look(join: Join, redis_server: RedisServer) -> None:
+    here, there = join(), join()
+    woken = watched(there)
+    redis_server.freeze()
+    for group_id in range(25_000):
+        here.wakeups.publish(1, 1000 + group_id)
+    assert len(here.pubsub._waiting) <= 10_001
+    redis_server.thaw()
+    until(lambda: woken.times)
+
+
+def test_a_watcher_costs_little(join: Join) -> None:
+    there = join()
+    woken = Woken()
+    watch = there.wakeups.watch(1, 7, woken)
+    assert sys.getsizeof(watch) <= 64
+    assert not hasattr(watch, "__dict__")
