@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A node for hostile input, and a watch over it: the same workers, which answer others, log no fault, keep no memory."""
+"""A node for hostile input, and a watch over it: same workers, others answered, no fault logged, no memory kept."""
 
 import time
 from collections.abc import Callable, Iterator

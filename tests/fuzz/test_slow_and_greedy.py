@@ -149,8 +149,9 @@ def test_uids_end_where_they_end(node: Node, watch: Watch, server: Demo) -> None
         database = psycopg2.connect(f"host={server.data}/run user=imapd dbname=imapd")
         with database, database.cursor() as cursor:
             cursor.execute(
-                "UPDATE folder_groups g SET uid_next = 4294967295 FROM folders f JOIN mailboxes m USING (organization_id,"
-                " mailbox_id) WHERE f.group_id = g.group_id AND f.name = 'INBOX' AND m.local_part = %s",
+                "UPDATE folder_groups g SET uid_next = 4294967295 FROM folders f JOIN mailboxes m"
+                " USING (organization_id, mailbox_id)"
+                " WHERE f.group_id = g.group_id AND f.name = 'INBOX' AND m.local_part = %s",
                 (user.partition("@")[0],),
             )
         database.close()
