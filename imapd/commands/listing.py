@@ -117,7 +117,8 @@ def parse_lsub(cursor: Cursor) -> List:
 def list_(session: Session, args: List) -> Iterator[Output]:
     if args.asks_delimiter:
         yield responses.Delimiter()
-        rows = list(selected(session, args))
+        return
+    rows = list(selected(session, args))
     returns = [(RETURN[name], value) for name, value in args.returns.items()]
     adding = [option.attribute for option, _ in returns if option.attribute]
     following = [option.follow(session, [row for row, _ in rows], value) for option, value in returns if option.follow]
@@ -168,7 +169,8 @@ def attributes(row: Listed, extended: bool = False) -> list[bytes]:
 def lsub(session: Session, args: List) -> Iterator[Output]:
     if args.asks_delimiter:
         yield responses.Lsub("", (b"\\Noselect",))
-        match = matcher(args.reference, args.patterns)
+        return
+    match = matcher(args.reference, args.patterns)
     names = [row.name for row in session.account.list_folders(subscribed_only=True)]
     if any("%" in pattern for pattern in args.patterns):
         parents = unsubscribed_parents(names, match)
