@@ -39,13 +39,13 @@ class Connection:
 class Spool:
     def __init__(self):
         self.octets = b""
-        self.aborted = False
+        self.closed = False
 
     def write(self, octets):
         self.octets += octets
 
-    def abort(self):
-        self.aborted = True
+    def close(self):
+        self.closed = True
 
 
 @dataclass
