@@ -56,8 +56,8 @@ class Node:
     def open(cls, settings: Settings, metrics: Metrics) -> Node:
         """Connects to nothing yet: a worker starts while PostgreSQL or Redis are away."""
         database = open_database(settings)
-        threads = gevent.threadpool.ThreadPool(STORE_THREADS)
-        blobs = BlobStore(settings.blobs.path, threads.apply)
+        offload = _offload_to(gevent.threadpool.ThreadPool(STORE_THREADS))
+        blobs = BlobStore(settings.blobs.path, offload)
         pubsub = PubSub(settings.redis.url)
         control = Control(pubsub)
         wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
@@ -73,7 +73,7 @@ class Node:
             service.start(gevent.spawn)
         indexes = Indexes(database, wakeups)
         return cls(
-            settings, metrics, database, blobs, wakeups, sessions, authenticator, indexes, threads.apply, started
+            settings, metrics, database, blobs, wakeups, sessions, authenticator, indexes, offload, started
         )
 
     def close(self) -> None:
@@ -108,3 +108,21 @@ def open_database(settings: Settings, size: int | None = None) -> Database:
         lock_timeout_seconds=how.lock_timeout_seconds,
         connect_timeout_seconds=how.connect_timeout_seconds,
     )
+
+
+def _offload_to(threads: gevent.threadpool.ThreadPool) -> Callable[..., Any]:
+    """offload(function, *arguments). An exception travels as a value: the pool would print it on its way."""
+
+    def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+        try:
+            return function(*arguments), None
+        except BaseException as error:
+            return None, error
+
+    def offload(function: Callable[..., Any], *arguments: Any) -> Any:
+        result, error = threads.apply(outcome, (function, arguments))
+        if error is not None:
+            raise error
+        return result
+
+    return offload

@@ -225,7 +225,7 @@ class Connection:
 
     def _write_socket(self, octets: bytes) -> None:
         view = memoryview(octets)
-        writer = None
+        writer: Any = None
         try:
             while view:
                 try:
@@ -233,7 +233,8 @@ class Connection:
                     continue
                 except BlockingIOError:
                     pass
-                writer = writer or self._hub.loop.io(self._socket.fileno(), _WRITE)
+                if writer is None:
+                    writer = self._hub.loop.io(self._socket.fileno(), _WRITE)
                 self._stall(writer)
         except ConnectionError:
             self._ended = True
