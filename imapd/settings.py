@@ -108,7 +108,6 @@ class Auth:
     lockout_after_failures: int = 20
     lockout_seconds: int = 900
     penalty_exempt: tuple[str, ...] = ()
-    recheck_seconds: int = 30
 
 
 @dataclass(frozen=True)

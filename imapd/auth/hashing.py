@@ -25,7 +25,18 @@ class HashingThreads:
             raise Unavailable
         self.busy += 1
         try:
-            result: Result = self._pool.apply(function, arguments)
-            return result
+            result, error = self._pool.apply(_outcome, (function, arguments))
         finally:
             self.busy -= 1
+        if error is not None:
+            raise error
+        made: Result = result
+        return made
+
+
+def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    """An exception travels as a value: the pool would print it on its way."""
+    try:
+        return function(*arguments), None
+    except BaseException as error:
+        return None, error

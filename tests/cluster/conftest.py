@@ -9,9 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from imapd.cluster.membership import Membership
-from imapd.settings import Redis
+from imapd.cluster.control import Control
+from imapd.cluster.pubsub import PubSub
+from imapd.cluster.sessions import Sessions
+from imapd.cluster.wakeups import Wakeups
 from tests.cluster.redis_server import RedisServer
+
+
+class Member:
+    """What one worker has of the cluster."""
+
+    def __init__(self, url: str, name: str, poll_seconds: float):
+        self.pubsub = PubSub(url)
+        self.control = Control(self.pubsub)
+        self.wakeups = Wakeups(self.pubsub, self.control, poll_seconds=poll_seconds)
+        self.sessions = Sessions(url, name, self.control)
+
+    def start(self) -> None:
+        for part in (self.pubsub, self.wakeups, self.sessions):
+            part.start(spawn)
+
+    def stop(self) -> None:
+        for part in (self.sessions, self.wakeups, self.pubsub):
+            part.stop()
 
 
 @pytest.fixture
@@ -23,13 +43,13 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def join(redis_server: RedisServer) -> Iterator[Callable[..., Membership]]:
+def join(redis_server: RedisServer) -> Iterator[Callable[..., Member]]:
     """Makes a worker of the cluster, and waits until it hears."""
-    members: list[Membership] = []
+    members: list[Member] = []
 
-    def make(poll_seconds: float = 60, connected: bool = True) -> Membership:
-        member = Membership(Redis(url=redis_server.url, poll_seconds=poll_seconds), f"node/{len(members)}")
-        member.start(spawn)
+    def make(poll_seconds: float = 60, connected: bool = True) -> Member:
+        member = Member(redis_server.url, f"node/{len(members)}", poll_seconds)
+        member.start()
         members.append(member)
         if connected:
             until(lambda: member.pubsub.connected)

@@ -7,13 +7,12 @@ import pytest
 import redis
 
 from imapd.cluster import control, sessions
-from imapd.cluster.membership import Membership
 from imapd.cluster.sessions import LiveSession, listed
 from imapd.errors import Unavailable
-from tests.cluster.conftest import until
+from tests.cluster.conftest import Member, until
 from tests.cluster.redis_server import RedisServer
 
-Join = Callable[..., Membership]
+Join = Callable[..., Member]
 
 
 def live(id: str, ended: list[str] | None = None) -> LiveSession:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import redis
 
-from imapd.cluster.membership import Membership
-from tests.cluster.conftest import until
+from tests.cluster.conftest import Member, until
 from tests.cluster.redis_server import RedisServer
 
-Join = Callable[..., Membership]
+Join = Callable[..., Member]
 
 
 class Woken:
@@ -24,7 +23,7 @@ class Woken:
         self.times += 1
 
 
-def watched(member: Membership, group_id: int = 7) -> Woken:
+def watched(member: Member, group_id: int = 7) -> Woken:
     """A watcher whose subscription has begun."""
     woken = Woken()
     member.wakeups.watch(1, group_id, woken)
