@@ -98,6 +98,7 @@ class Limits:
 class Auth:
     cleartext: str = "never"
     cache_seconds: int = 60
+    recheck_seconds: int = 30
     threads: int = 2
     queue: int = 200
     argon2_memory_kib: int = 19456
