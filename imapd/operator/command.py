@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""The command itself: which groups there are, and how an error becomes one line and an exit code."""
+
+import os
+import sys
+
+import click
+
+from imapd.errors import MailError
+from imapd.operator.people import alias, mailbox, user
+from imapd.operator.server import check_config, commands, demo, migrate, serve
+from imapd.operator.sharing import quota, share
+from imapd.operator.tenants import domain, org
+from imapd.settings import EXIT_CONFIG, ConfigError
+from imapd.storage.schema import SchemaError
+
+EXIT_FAILED = 1
+
+
+class Failed(Exception):
+    """Anything else that is told in one line."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """IMAP server for organisations whose people have addresses in several domains."""
+
+
+for command in (serve, demo, migrate, check_config, commands, org, domain, user, mailbox, alias, share, quota):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command and exits: 0, 1 failed, 2 wrong usage, 78 wrong configuration."""
+    try:
+        code = cli.main(arguments, prog_name="imapd", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _say("stopped", 130)
+    except ConfigError as error:
+        code = _say(str(error), EXIT_CONFIG)
+    except (MailError, SchemaError, ValueError) as error:
+        code = _say(str(error), EXIT_FAILED)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"imapd: {text}", err=True)
+    return code

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""imapd org, imapd domain."""
+
+from typing import Any
+
+import click
+
+from imapd.operator.options import DOMAIN, disabled_option, json_option, with_database
+from imapd.operator.tables import show, show_one
+from imapd.storage import directory, provision
+
+
+@click.group()
+def org() -> None:
+    """Organisations: what belongs together and nowhere else."""
+
+
+@org.command("add")
+@click.argument("name")
+@with_database
+def add_org(database: Any, name: str) -> None:
+    """Make an organisation."""
+    provision.add_organization(database, name)
+
+
+@org.command("list")
+@json_option
+@with_database
+def list_orgs(database: Any, as_json: bool) -> None:
+    """All organisations."""
+    show(directory.organizations(database), as_json)
+
+
+@org.command("show")
+@click.argument("name")
+@json_option
+@with_database
+def show_org(database: Any, name: str, as_json: bool) -> None:
+    """One organisation with its domains."""
+    found = directory.organizations(database, name)[0]
+    show_one(found, as_json, domains=directory.domains(database, name))
+
+
+@org.command("set")
+@click.argument("name")
+@click.option("--name", "new_name", help="Another name.")
+@disabled_option
+@with_database
+def set_org(database: Any, name: str, new_name: str | None, disabled: bool | None) -> None:
+    """Rename, close or open an organisation."""
+    provision.set_organization(database, name, new_name=new_name, disabled=disabled)
+
+
+@org.command("remove")
+@click.argument("name")
+@with_database
+def remove_org(database: Any, name: str) -> None:
+    """Remove an organisation that has no domains and users any more."""
+    provision.remove_organization(database, name)
+
+
+@click.group()
+def domain() -> None:
+    """Mail domains of the organisations."""
+
+
+@domain.command("add")
+@click.argument("name", type=DOMAIN)
+@click.option("--org", "organization", required=True, help="The organisation that it belongs to.")
+@with_database
+def add_domain(database: Any, name: str, organization: str) -> None:
+    """Give an organisation a domain."""
+    provision.add_domain(database, organization, name)
+
+
+@domain.command("list")
+@click.option("--org", "organization", help="Only of this organisation.")
+@json_option
+@with_database
+def list_domains(database: Any, organization: str | None, as_json: bool) -> None:
+    """All domains."""
+    show(directory.domains(database, organization), as_json)
+
+
+@domain.command("show")
+@click.argument("name", type=DOMAIN)
+@json_option
+@with_database
+def show_domain(database: Any, name: str, as_json: bool) -> None:
+    """One domain."""
+    show_one(directory.domains(database, name=name)[0], as_json)
+
+
+@domain.command("set")
+@click.argument("name", type=DOMAIN)
+@click.option(
+    "--disable/--enable", "disabled", required=True, default=None, help="Close it for logins, or open it again."
+)
+@with_database
+def set_domain(database: Any, name: str, disabled: bool) -> None:
+    """Close or open a domain."""
+    provision.set_domain(database, name, disabled=disabled)
+
+
+@domain.command("remove")
+@click.argument("name", type=DOMAIN)
+@with_database
+def remove_domain(database: Any, name: str) -> None:
+    """Remove a domain that has no addresses any more."""
+    provision.remove_domain(database, name)
