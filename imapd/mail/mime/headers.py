@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
-from imapd.mail.mime.limits import FIELD_OCTETS
+from imapd.mail.mime.limits import FIELD_OCTETS, FIELDS
 
-_FIELD = re.compile(rb"\n([!-9;-~\x80-\xff]+)[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)")
+_FIELD = re.compile(rb"\n([!-9;-~\x80-\xff]+)[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*+)")
+
+_MANY = 4 * FIELDS  # no more octets than this cannot be more fields than that
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -16,8 +20,12 @@ def fields(block: bytes) -> Fields:
     """Every field in order. Lines that are no field are passed over."""
     return [
         (name.lower(), value.rstrip() if b"\n" not in value else _unfolded(value))
-        for name, value in _FIELD.findall(b"\n" + block)
+        for name, value in (_FIELD.findall(b"\n" + block) if len(block) < _MANY else _first_fields(block))
     ]
+
+
+def _first_fields(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    return (field.groups() for field in islice(_FIELD.finditer(b"\n" + block), FIELDS))  # type: ignore[misc]
 
 
 def first(found: Fields) -> dict[bytes, bytes]:

@@ -76,6 +76,7 @@ class _Scanner:
         self.open: list[Part] = []  # the parts whose end is not known, outermost first
         self.boundaries: list[tuple[bytes, int]] = []  # of those that wait for one, with their place in open
         self.innermost: dict[bytes, int] = {}  # boundary -> the last place in boundaries that has it
+        self.lengths: list[int] = []
         self.needle = b""
         self.position = 0  # the beginning of a line, up to which everything is understood
 
@@ -96,11 +97,23 @@ class _Scanner:
         """Where the next delimiter line begins, which boundary it is of, and whether it is the last of that."""
         octets = self.octets
         begin = octets.find(self.needle, self.position - 1)
-        while begin >= 0:
+        for _ in range(limits.DASHED_LINES):
+            if begin < 0:
+                return None
             match = self._match(begin + 1)
             if match:
                 return begin + 1, *match
             begin = octets.find(self.needle, begin + 1)
+        return self._search(begin)
+
+    def _search(self, position: int) -> tuple[int, int, bool] | None:
+        """The same, for bodies full of lines that begin with dashes: it costs more to begin and less for each line."""
+        beginnings = {re.escape(boundary[:8]) for boundary in self.innermost}
+        candidates = re.compile(rb"\n--(?:" + b"|".join(beginnings) + rb")")
+        for found in candidates.finditer(self.octets, position if position >= 0 else self.size):
+            match = self._match(found.start() + 1)
+            if match:
+                return found.start() + 1, *match
         return None
 
     def _match(self, line: int) -> tuple[int, bool] | None:
@@ -115,10 +128,14 @@ class _Scanner:
             if place is not None:
                 return place, True
         # RFC 2046 section 5.1.1: it suffices that the line begins with it. The longest one wins.
-        best = max((b for b in self.innermost if text.startswith(b)), key=len, default=None)
-        if best is None:
-            return None
-        return self.innermost[best], text.startswith(b"--", len(best))
+        found = None
+        for length in self.lengths:
+            if length > len(text):
+                break
+            place = self.innermost.get(text[:length])
+            if place is not None:
+                found = place, text.startswith(b"--", length)
+        return found
 
     def _delimiter(self, line: int, place: int, last: bool) -> None:
         """Ends what is inside of the multipart whose delimiter this is, and begins its next part."""
@@ -150,6 +167,7 @@ class _Scanner:
 
     def _index(self) -> None:
         self.innermost = {boundary: place for place, (boundary, _) in enumerate(self.boundaries)}
+        self.lengths = sorted(set(map(len, self.innermost)))
         self.needle = b"\n--" + _common_prefix(self.innermost)
 
     # Parts
@@ -178,7 +196,7 @@ class _Scanner:
         if not self.boundaries:
             blank = _BLANK_AFTER.search(octets, position)
             return blank.end() if blank else self.size
-        while True:
+        for _ in range(limits.DASHED_LINES):
             lines = _HEADER_LINES.match(octets, position)
             position = lines.end() if lines else position
             blank = _BLANK.match(octets, position)
@@ -190,6 +208,7 @@ class _Scanner:
             if line_end < 0:
                 return self.size
             position = line_end + 1
+        return position  # So many lines that are no fields: this is no header any more.
 
     def _read_header(self, part: Part) -> None:
         end = min(part.body_start, part.header_start + limits.HEADER_OCTETS)
