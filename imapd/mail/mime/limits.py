@@ -14,10 +14,7 @@ DASHED_LINES = 1_000
 HEADER_OCTETS = 10 << 20
 """How much of one header block is looked at. header_size is exact all the same."""
 
-CACHED_DASHED_LINES = 1_000
-"""Lines that begin with two dashes and are no delimiters, until they are dealt with differently."""
-
-HEADER_OCTETS = 256 << 10
+CACHED_HEADER_OCTETS = 256 << 10
 FIELDS = 10_000
 FIELD_OCTETS = 64 << 10
 """How much of one field is looked at."""
