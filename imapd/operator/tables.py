@@ -24,7 +24,7 @@ def show(rows: Sequence[Any], as_json: bool, leave_out: Sequence[str] = ()) -> N
         click.echo("none", err=True)
         return
     names = [name for name in rows[0]._fields if name not in leave_out]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for name in names:
         right = isinstance(getattr(rows[0], name), NUMBERS) and not isinstance(getattr(rows[0], name), bool)
         table.add_column(name.replace("_", " "), justify="right" if right else "left", overflow="fold")

@@ -1,0 +1,51 @@
+# Every target does its own set-up. `make` alone says what there is.
+
+PYTHON = .venv/bin/python
+RUN = packaging/environment run
+DEV = packaging/environment dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit format bench clients imaptest debian12 clean
+
+help:  ## What there is
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '%-16s %s\n' "$$name" "$$what"; done
+
+demo:  ## Try it: a server with users and mail on 127.0.0.1 (ARGS='--users 50 --imap-port 2143')
+	@$(RUN)
+	@exec $(PYTHON) imapd.py demo $(ARGS)
+
+test: lint unit  ## All that must hold before a commit: linters, types, import contract, tests
+
+lint:  ## ruff, mypy, and which part may import which
+	@$(DEV)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+
+unit:  ## The tests alone (ARGS='tests/wire -k literal')
+	@$(DEV)
+	$(PYTHON) -m pytest $(ARGS)
+
+format:  ## Formats the code
+	@$(DEV)
+	$(PYTHON) -m ruff check --fix-only --quiet .
+	$(PYTHON) -m ruff format --quiet .
+
+bench:  ## Side by side with Debian's Dovecot: prints ratios
+	@$(DEV)
+	@exec $(PYTHON) -m tests.benchmarks $(ARGS)
+
+clients:  ## Real mail programs against a demo: mbsync, neomutt, offlineimap, getmail, curl …
+	@$(DEV)
+	@exec $(PYTHON) -m tests.clients $(ARGS)
+
+imaptest:  ## ImapTest's scripts and stress against a demo
+	@$(DEV)
+	@exec $(PYTHON) -m tests.clients.imaptest $(ARGS)
+
+debian12:  ## The tests with the libraries of Debian 12, in a root of its own (needs root and debootstrap)
+	@exec packaging/debian12 $(ARGS)
+
+clean:  ## Removes the environment and caches; var/demo stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
