@@ -33,6 +33,11 @@ class Refused(Exception):
         self.code = code
 
 
+class Interrupted(ConnectionError):
+    """A response was begun and cannot be finished, in the middle of a literal for one. Whatever followed, the client
+    would take for the rest of it, so the connection ends."""
+
+
 def code(error: errors.MailError) -> bytes | None:
     """The response code of an error: that of its class, or of the nearest class above."""
     for kind in type(error).__mro__:

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def advertised(session: Session) -> list[bytes]:
     """The names, in the order of the registry."""
-    return [capability.name for capability in capabilities() if is_advertised(capability, session)]
+    return [shown(capability, session) for capability in capabilities() if is_advertised(capability, session)]
+
+
+def shown(capability: Capability, session: Session) -> bytes:
+    """capability = atom, with its value where it has one"""
+    return capability.name if capability.value is None else b"%b=%b" % (capability.name, capability.value(session))
 
 
 def is_advertised(capability: Capability, session: Session) -> bool:

@@ -75,7 +75,7 @@ class Capability:
     """A word of CAPABILITY: the states it is shown in and, where that is not all, a test of the session.
 
     `always` is for what no operator may hide, because clients would then be led into the open. `enable` is for what
-    ENABLE can switch on, and is called when a client does.
+    ENABLE can switch on, and is called when a client does. `value` is what stands behind a "=".
     """
 
     name: bytes
@@ -84,6 +84,7 @@ class Capability:
     when: Callable[[Session], bool] | None = None
     always: bool = False
     enable: Callable[[Session], None] | None = None
+    value: Callable[[Session], bytes] | None = None
 
 
 def command(
