@@ -22,6 +22,22 @@ CREATE TYPE news AS (
     zones           smallint[]
 );
 
+-- The messages of a view whose uids lie in targets, found through the primary key range by range. OFFSET 0: the planner
+-- cannot know how narrow a range is, and would else read the whole group for one message.
+CREATE FUNCTION messages_in(org bigint, grp bigint, folder bigint, targets int8multirange)
+RETURNS TABLE (place tid, uid bigint, folder_id bigint, modseq bigint, content_id bigint, size bigint,
+               internal_date bigint, internal_zone smallint, flags integer, keywords text[])
+LANGUAGE sql STABLE AS $$
+    SELECT m.* FROM unnest(targets) r CROSS JOIN LATERAL (
+        SELECT m.ctid, m.uid, m.folder_id, m.modseq, m.content_id, m.size, m.internal_date, m.internal_zone, m.flags,
+               m.keywords
+          FROM messages m
+         WHERE m.organization_id = org AND m.group_id = grp
+           AND m.uid >= lower(r) AND m.uid < coalesce(upper(r), 9223372036854775807)
+           AND (folder IS NULL OR m.folder_id = folder)
+         ORDER BY m.uid OFFSET 0) m
+$$;
+
 -- STABLE: one snapshot for all it reads.
 CREATE FUNCTION news_since(org bigint, grp bigint, folder bigint, known bigint) RETURNS news
 LANGUAGE plpgsql STABLE AS $$
@@ -48,11 +64,7 @@ BEGIN
     SELECT array_agg(m.uid), array_agg(m.modseq), array_agg(m.flags), array_agg(array_to_string(m.keywords, ' ')),
            array_agg(m.content_id), array_agg(m.size), array_agg(m.internal_date), array_agg(m.internal_zone)
       INTO n.uids, n.modseqs, n.flags, n.words, n.content_ids, n.sizes, n.dates, n.zones
-      FROM (SELECT m.* FROM unnest(touched) r
-              JOIN messages m ON m.organization_id = org AND m.group_id = grp
-               AND m.uid >= lower(r) AND m.uid < coalesce(upper(r), 9223372036854775807)
-             WHERE folder IS NULL OR m.folder_id = folder
-             ORDER BY m.uid) m;
+      FROM messages_in(org, grp, folder, touched) m;
     RETURN n;
 END $$;
 
@@ -180,9 +192,7 @@ BEGIN
     spelling := CASE WHEN op = '-' THEN words ELSE spelled(org, grp, words) END;
     IF unchanged_since IS NOT NULL THEN
         SELECT uid_set(array_agg(m.uid)) INTO refused
-          FROM unnest(targets) r JOIN messages m ON m.organization_id = org AND m.group_id = grp
-           AND m.uid >= lower(r) AND m.uid < upper(r)
-         WHERE (folder IS NULL OR m.folder_id = folder) AND m.modseq > unchanged_since;
+          FROM messages_in(org, grp, folder, targets) m WHERE m.modseq > unchanged_since;
         targets := targets - refused;
     END IF;
     -- Counters first, while the old flags are still to be seen; only \Seen and \Deleted are counted.
@@ -196,9 +206,7 @@ BEGIN
                    FROM (SELECT m.folder_id, m.size, m.flags,
                                 CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
                                         ELSE (m.flags & ~may_mask) | mask END AS new
-                           FROM unnest(targets) r JOIN messages m ON m.organization_id = org AND m.group_id = grp
-                            AND m.uid >= lower(r) AND m.uid < upper(r)
-                          WHERE folder IS NULL OR m.folder_id = folder) m
+                           FROM messages_in(org, grp, folder, targets) m) m
                   WHERE m.new <> m.flags
                   GROUP BY m.folder_id ORDER BY m.folder_id) t;
     END IF;
@@ -207,9 +215,8 @@ BEGIN
             UPDATE messages m SET modseq = store_flags.stored,
                    flags = CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
                                    ELSE (m.flags & ~may_mask) | mask END
-              FROM unnest(targets) r
-             WHERE m.organization_id = org AND m.group_id = grp AND m.uid >= lower(r) AND m.uid < upper(r)
-               AND (folder IS NULL OR m.folder_id = folder)
+              FROM messages_in(org, grp, folder, targets) found
+             WHERE m.ctid = found.place
                AND m.flags <> CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
                                       ELSE (m.flags & ~may_mask) | mask END
             RETURNING m.uid)
@@ -217,17 +224,15 @@ BEGIN
     ELSE
         WITH u AS (
             UPDATE messages m SET modseq = store_flags.stored, flags = n.flags, keywords = n.keywords
-              FROM (SELECT m.uid,
+              FROM (SELECT m.place,
                            CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
                                    ELSE (m.flags & ~may_mask) | mask END AS flags,
                            CASE WHEN op = '+' THEN ARRAY(SELECT unnest(m.keywords) UNION SELECT unnest(spelling) ORDER BY 1)
                                 WHEN op = '-' THEN ARRAY(SELECT k FROM unnest(m.keywords) k WHERE lower(k) NOT IN
                                                          (SELECT lower(w) FROM unnest(spelling) w))
                                 WHEN may_words THEN spelling ELSE m.keywords END AS keywords
-                      FROM unnest(targets) r JOIN messages m ON m.organization_id = org AND m.group_id = grp
-                       AND m.uid >= lower(r) AND m.uid < upper(r)
-                     WHERE folder IS NULL OR m.folder_id = folder) n
-             WHERE m.organization_id = org AND m.group_id = grp AND m.uid = n.uid
+                      FROM messages_in(org, grp, folder, targets) m) n
+             WHERE m.ctid = n.place
                AND (m.flags <> n.flags OR m.keywords <> n.keywords)
             RETURNING m.uid)
         SELECT array_agg(u.uid) INTO uids FROM u;
@@ -259,10 +264,8 @@ DECLARE
 BEGIN
     FOR tally IN
         WITH d AS (
-            DELETE FROM messages m USING unnest(targets) r
-             WHERE m.organization_id = org AND m.group_id = grp
-               AND m.uid >= lower(r) AND m.uid < coalesce(upper(r), 9223372036854775807)
-               AND (folder IS NULL OR m.folder_id = folder) AND (NOT only_deleted OR m.flags & 4 <> 0)
+            DELETE FROM messages m USING messages_in(org, grp, folder, targets) found
+             WHERE m.ctid = found.place AND (NOT only_deleted OR m.flags & 4 <> 0)
             RETURNING m.uid, m.folder_id, m.size, m.flags)
         SELECT d.folder_id, count(*) AS number, sum(d.size)::bigint AS octets,
                count(*) FILTER (WHERE d.flags & 8 = 0) AS not_seen,
@@ -322,9 +325,7 @@ BEGIN
            coalesce(sum(m.size) FILTER (WHERE m.flags & keep_mask & 4 <> 0), 0)::bigint AS to_delete_octets,
            bool_or(m.keywords <> '{}') AS has_words
       INTO total
-      FROM (SELECT m.* FROM unnest(targets) r JOIN messages m ON m.organization_id = org AND m.group_id = grp
-               AND m.uid >= lower(r) AND m.uid < upper(r)
-             WHERE folder IS NULL OR m.folder_id = folder ORDER BY m.uid) m;
+      FROM messages_in(org, grp, folder, targets) m;
     number := total.number;
     source := total.uids;
     IF number > 0 THEN
@@ -343,9 +344,7 @@ BEGIN
                     WHEN every IS NULL THEN m.keywords
                     ELSE ARRAY(SELECT e FROM unnest(every) e
                                 WHERE lower(e) IN (SELECT lower(k) FROM unnest(m.keywords) k) ORDER BY e) END
-          FROM unnest(targets) r JOIN messages m ON m.organization_id = org AND m.group_id = grp
-           AND m.uid >= lower(r) AND m.uid < upper(r)
-         WHERE folder IS NULL OR m.folder_id = folder;
+          FROM messages_in(org, grp, folder, targets) m;
         IF moving THEN
             PERFORM remove_messages(org, grp, folder, uid_set(source), false);
         END IF;
@@ -387,3 +386,8 @@ BEGIN
        AND m.uid >= old.recent_uid AND m.uid < seen_to;
     RETURN coalesce(claimed, '{}');
 END $$;
+
+-- A row's place is looked up where it is (ctid holds: every writer of messages has locked the group before). Left to its
+-- guesses, the planner would join by reading the table.
+ALTER FUNCTION store_flags SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
+ALTER FUNCTION remove_messages SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;

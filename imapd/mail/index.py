@@ -156,12 +156,14 @@ class Index:
         if stored.news.whole is not None or stored.modseq is None or old is None:
             self.learn(stored.news)
         elif old.modseq == stored.modseq - 1:
-            table = {number: self._sets.number(*changed(*old.flag_sets[number])) for number in set(old.flag_numbers)}
+            table: dict[int, int] = {}
             columns = old.columns()
             columns["flag_numbers"], columns["modseqs"] = old.flag_numbers[:], old.modseqs[:]
             flagged: list[int] = []
             for span in map(old.span, stored.changed):
                 part = old.flag_numbers[span.start : span.stop]
+                for number in set(part).difference(table):
+                    table[number] = self._sets.number(*changed(*old.flag_sets[number]))
                 columns["flag_numbers"][span.start : span.stop] = array("I", map(table.__getitem__, part))
                 columns["modseqs"][span.start : span.stop] = array("Q", [stored.modseq]) * len(span)
                 flagged.extend(old.uids[span.start : span.stop])
