@@ -88,6 +88,8 @@ def _prometheus_metrics() -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, labels, help_text in COUNTERS:
         made[name] = Counter(name, help_text, labels, registry=registry)
+    for result in ("success", "failure"):
+        made["imap_auth_attempts"].labels(result)  # told from the start, so that a rate is known at the first one
     for name, mode, help_text in GAUGES:
         made[name] = Gauge(name, help_text, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
     return made

@@ -29,8 +29,8 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
         binds = [f"{settings.http.host}:{settings.http.port}"]
     else:
         binds = [f"fd://{descriptor}" for descriptor in identity.listeners["http"]]
-    _Arbiter.channel = channel
-    _Gunicorn(settings, binds, title(identity)).run()
+    _Arbiter.channel, _Arbiter.name = channel, title(identity, " [listening]")
+    _Gunicorn(settings, binds, title(identity, " [answering]")).run()
     return 0
 
 
@@ -65,10 +65,12 @@ class _Arbiter(Arbiter):
     """Gunicorn's parent process, which our master hears from and which ends with our master."""
 
     channel: Channel | None = None
+    name = ""
 
     def murder_workers(self) -> None:
         """Called about once a second."""
         super().murder_workers()
+        set_title(self.name)  # gunicorn has given itself another one meanwhile
         if self.channel is None:
             return
         try:
@@ -103,8 +105,7 @@ class _Gunicorn(BaseApplication):
             "logger_class": _Log,
             "loglevel": "warning",
             "proc_name": "imapd",
-            "when_ready": lambda server: set_title(self._name),
-            "post_worker_init": lambda worker: set_title(f"{self._name}, answering"),
+            "post_worker_init": lambda worker: set_title(self._name),
         }
         for name, value in options.items():
             self.cfg.set(name, value)

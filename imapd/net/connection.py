@@ -287,7 +287,7 @@ class Connection:
         try:
             self._hub.switch()
         finally:
-            if not self._closed or watcher is not self._reader:
+            if watcher.active:
                 watcher.stop()
             self._waiting = None
             self._deadline = NEVER
