@@ -17,7 +17,8 @@ Rendered = list[bytes]
 class Chunk:
     """Some positions of a view, ascending. What costs a query is asked for once, for all of them."""
 
-    __slots__ = ("bodies", "columns", "content_ids", "corrupt", "mailbox", "missing", "positions", "rows", "view")
+    __slots__ = ("bodies", "columns", "content_ids", "corrupt", "mailbox", "missing", "positions", "rows", "streams",
+                 "view")  # fmt: skip
 
     def __init__(self, mailbox: Mailbox, positions: Sequence[int], columns: tuple[str, ...], reads_body: bool):
         self.mailbox = mailbox
@@ -28,6 +29,7 @@ class Chunk:
         self.bodies: dict[int, Body] = {}
         self.missing = False  # some messages have been removed for good
         self.corrupt: set[int] = set()  # indexes of messages whose octets cannot be read
+        self.streams = False  # some values are too long to be held
         self.content_ids: Sequence[int] = ()
         if columns or reads_body:
             self._load(reads_body)

@@ -62,7 +62,7 @@ class Plan:
     def _chunk(self, chunk: Chunk) -> Iterator[bytes]:
         columns = [item.values(chunk) for item in self.items]
         rows = zip(chunk.numbers, *columns, strict=True)
-        if not self.reads_body and not chunk.corrupt:
+        if not (self.reads_body or chunk.streams or chunk.corrupt):
             yield b"".join(map(self.template.__mod__, rows))
             return
         pieces: list[bytes] = []

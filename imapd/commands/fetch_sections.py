@@ -12,6 +12,7 @@ from imapd.commands.fetch_chunk import Chunk, Row
 from imapd.commands.fetch_items import BODY, ITEMS, Item
 from imapd.errors import Corrupt
 from imapd.mail.mime import parts
+from imapd.mail.mime.limits import HEADER_OCTETS
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor
 
@@ -81,11 +82,12 @@ class Section:
             return b"NIL"
         offset, length = span
         if self.filter is not None:
-            return self._literal(self.filter(chunk.body(index).read(offset, length)))
+            return self._literal(self.filter(chunk.body(index).read(offset, min(length, HEADER_OCTETS))))
         if self.partial is not None:
             begin = min(self.partial[0], length)
             offset, length = offset + begin, min(self.partial[1], length - begin)
         if length > STREAMED_OCTETS:
+            chunk.streams = True
             return Stream(offset, length)
         return encode.literal(chunk.body(index).read(offset, length) if length else b"")
 
