@@ -114,7 +114,10 @@ class Mailbox:
             raise errors.NotFound
         self.view: Snapshot = index.newest
         self._keywords_told = len(self.view.keywords)
-        if not self.read_only and index.unclaimed:
+        if self.read_only:
+            # EXAMINE shows them and takes them from nobody. What nobody has seen are the last ones.
+            self.recent_uids = set(self.view.uids[-recent:]) if recent else set()
+        elif index.unclaimed:
             self.recent_uids, index.unclaimed = index.unclaimed, set()
 
     @property

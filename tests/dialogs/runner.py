@@ -133,6 +133,12 @@ class Runner:
             raise self._told(step, reply, "it closed the connection without BYE")
         self._check(step, reply)
 
+    def _ends(self, step: Step, client: Client, reply: Reply) -> None:
+        try:
+            raise self._told(step, reply, f"it went on: {client.response()!r}")
+        except Closed:
+            pass
+
     def _starttls(self, step: Step, client: Client, reply: Reply) -> None:
         client.finish(self._sent(client, b"STARTTLS"), reply)
         if reply.status != "OK":

@@ -49,3 +49,8 @@ def test_that_is_not_it(wanted: str, got: str) -> None:
 def test_variables_catch_and_then_hold() -> None:
     assert caught("$n fetch (uid $uid)", "2 FETCH (UID 7)") == {"n": b"2", "uid": b"7"}
     assert caught("1 fetch (uid $uid)", "1 FETCH (UID 8)", uid=b"7") is None
+
+
+def test_capabilities_have_no_order() -> None:
+    assert caught("capability starttls ...", "CAPABILITY IMAP4rev1 STARTTLS IDLE") is not None
+    assert caught("capability idle imap4rev1", "CAPABILITY IMAP4rev1 STARTTLS IDLE") is None

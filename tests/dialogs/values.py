@@ -102,6 +102,8 @@ def matches(wanted: tuple[Value, ...], got: tuple[Value, ...], bound: Bindings) 
     """The bindings with what the variables caught, or None. `...` at the end stands for any more values."""
     if len(wanted) >= 3 and _is(wanted[1], b"fetch") and len(got) == 3 and _is(got[1], b"fetch"):
         return _matches_fetch(wanted, got, bound)
+    if wanted and got and _is(wanted[0], b"capability") and _is(got[0], b"capability"):
+        return _matches_flags(Many(wanted), Many(got), bound)
     if wanted and wanted[-1] == REST:
         wanted, got = wanted[:-1], got[:len(wanted) - 1]
     if len(wanted) != len(got):
