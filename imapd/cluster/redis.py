@@ -13,6 +13,9 @@ from redis.sentinel import Sentinel
 SENTINEL_PORT = 26379
 CONNECT_SECONDS = 2.0
 
+#: AttributeError: another greenlet has closed the connection while this one used it.
+FAILURES = (redis.RedisError, OSError, AttributeError)
+
 Command = Sequence[bytes | str | int]
 
 
@@ -54,18 +57,22 @@ class Link:
         try:
             packed: Any = self._connection.pack_commands(commands)
             self._connection.send_packed_command(packed, check_health=False)
-        except (redis.RedisError, OSError, AttributeError) as error:  # AttributeError: closed by the reader meanwhile
+        except FAILURES as error:
             raise Lost(str(error)) from error
 
     def receive(self) -> Any:
         """The next answer or message. Raises Lost where none comes within the time-out."""
         try:
             return self._connection.read_response()
-        except (redis.RedisError, OSError, AttributeError) as error:
+        except FAILURES as error:
             raise Lost(str(error)) from error
 
     def close(self) -> None:
-        self._connection.disconnect()
+        """Whoever is reading or writing gets Lost."""
+        try:
+            self._connection.disconnect()
+        except FAILURES:
+            pass
 
 
 def _by_sentinel(url: str, options: dict[str, Any]) -> redis.ConnectionPool:
