@@ -121,15 +121,23 @@ class Index:
 
         One check serves all who asked before it began. claiming: new messages are \\Recent for this worker's sessions.
         """
-        if since is None and not self.stale:
+        if since is None and not self.stale and not self._lock.locked():
             return
         asked = since if since is not None else time.monotonic()
         with self._lock:
+            # Whoever held the lock has looked after the wake-up that we came for: what they have learnt is the answer.
+            if since is None and not self.stale:
+                return
             if self.newest is not None and self._checked_at > asked:
                 return
             began = time.monotonic()
             self.stale = False
-            self.learn(messages.news_since(self._database, self.view, self.known))
+            try:
+                news = messages.news_since(self._database, self.view, self.known)
+            except BaseException:
+                self.stale = True
+                raise
+            self.learn(news)
             if claiming and self.newest and self.newest.uid_next > self._claimed_to:
                 self._claimed_to = self.newest.uid_next
                 self.unclaimed.update(messages.claim_recent(self._database, self.view))
