@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imapd import errors
@@ -83,10 +84,10 @@ def _parsed(node: Node, literal: Octets) -> Any:
         digest = hashlib.sha256(literal.data).digest()
         if literal.size < PARSE_ASIDE_FROM:
             return parse(literal.data, sha256=digest)
-        return node.offload(parse, literal.data, sha256=digest)
+        return node.offload(partial(parse, sha256=digest), literal.data)
     octets = spool.octets()
     try:
-        return node.offload(parse, octets, sha256=spool.sha256())
+        return node.offload(partial(parse, sha256=spool.sha256()), octets)
     finally:
         if not isinstance(octets, bytes):
             octets.close()
