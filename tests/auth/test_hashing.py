@@ -12,7 +12,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 def run(script: str) -> str:
     """Runs a script in a process that gevent has patched; what it printed."""
     patched = "from gevent import monkey; monkey.patch_all()\n" + textwrap.dedent(script)
-    done = subprocess.run([sys.executable, "-c", patched], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", patched], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return done.stdout
