@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +18,12 @@ from gevent.hub import get_hub
 
 from imapd.net import farewells
 from imapd.net.tls import Certificates
+from imapd.net.tls_stream import RECORD_OCTETS, TlsStream
 from imapd.settings import Limits
 
 NEVER = float("inf")
 _READ, _WRITE = 1, 2  # the event masks of libev and libuv
 _FLUSH_AT = 32 << 10
-_TLS_RECORD = 16 << 10
 _SCRATCH = memoryview(bytearray(64 << 10))  # every recv of the worker goes through it: nobody switches meanwhile
 
 
@@ -63,7 +62,7 @@ class Connection:
         self._authenticated = authenticated
         self._login_until = self.received_at + limits.login_seconds
         self._socket = plain
-        self._tls: _Tls | None = None
+        self._tls: TlsStream | None = None
         self._hub = get_hub()
         self._reader = self._hub.loop.io(plain.fileno(), _READ)
         self._waiting: Any = None
@@ -212,8 +211,8 @@ class Connection:
         self._out_octets = 0
         if self._tls:
             view = memoryview(octets)
-            for start in range(0, len(view), _TLS_RECORD):
-                self._write_socket(self._tls.encrypt(view[start : start + _TLS_RECORD]))
+            for start in range(0, len(view), RECORD_OCTETS):
+                self._write_socket(self._tls.encrypt(view[start : start + RECORD_OCTETS]))
         else:
             self._write_socket(octets)
 
@@ -226,16 +225,19 @@ class Connection:
     def _write_socket(self, octets: bytes) -> None:
         view = memoryview(octets)
         writer: Any = None
+        until = 0.0
         try:
             while view:
                 try:
                     view = view[self._socket.send(view) :]
+                    until = 0.0
                     continue
                 except BlockingIOError:
                     pass
+                until = until or time.monotonic() + self._limits.output_stall_seconds
                 if writer is None:
                     writer = self._hub.loop.io(self._socket.fileno(), _WRITE)
-                self._stall(writer)
+                self._stall(writer, until)
         except ConnectionError:
             self._ended = True
             raise
@@ -246,8 +248,7 @@ class Connection:
             if writer is not None:
                 writer.close()
 
-    def _stall(self, writer: Any) -> None:
-        until = time.monotonic() + self._limits.output_stall_seconds
+    def _stall(self, writer: Any, until: float) -> None:
         self._pause(writer, until)
         if self._closed or time.monotonic() >= until:
             raise ConnectionAbortedError("the client takes no octets")
@@ -260,9 +261,9 @@ class Connection:
             raise ConnectionAbortedError("TLS is not configured")
         self.flush()
         try:
-            tls = _Tls(self._certificates.context(), self._read_socket, self._write_socket)
+            tls = TlsStream(self._certificates.context(), self._read_socket, self._write_socket)
             while not tls.shaken():
-                if self._ended or time.monotonic() >= self._patience():
+                if self._ended or self._farewell is not None or time.monotonic() >= self._patience():
                     raise ConnectionAbortedError("the TLS handshake lasts too long")
                 self._pause(self._reader, self._patience())
         except (OSError, ValueError) as error:
@@ -305,71 +306,6 @@ class Connection:
         """Called once a second for every connection."""
         if now >= self._deadline:
             self._resume_soon()
-
-
-class _Tls:
-    """The server's side of TLS between two memory buffers, with functions that read and write the socket."""
-
-    __slots__ = ("_incoming", "_object", "_outgoing", "_read", "_write")
-
-    def __init__(self, context: ssl.SSLContext, read: Callable[[], bytes | None], write: Callable[[bytes], None]):
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._read = read
-        self._write = write
-
-    def shaken(self) -> bool:
-        """One step of the handshake; True when it is done, False when the client has to say something."""
-        while True:
-            try:
-                self._object.do_handshake()
-                return True
-            except ssl.SSLWantReadError:
-                pass
-            finally:
-                self._send()
-            if not self._feed():
-                return False
-
-    def read(self) -> bytes | None:
-        while True:
-            try:
-                return self._object.read(len(_SCRATCH))
-            except ssl.SSLWantReadError:
-                self._send()
-            except ssl.SSLError:  # the end, with a close_notify or without; or garbage
-                return b""
-            if not self._feed():
-                return None
-
-    def encrypt(self, octets: memoryview) -> bytes:
-        self._object.write(octets)
-        return self._outgoing.read()
-
-    def goodbye(self) -> None:
-        try:
-            self._object.unwrap()
-        except ssl.SSLError:  # the client's part of it is not waited for
-            pass
-        self._send()
-
-    def version(self) -> str | None:
-        return self._object.version()
-
-    def _feed(self) -> bool:
-        octets = self._read()
-        if octets is None:
-            return False
-        if octets:
-            self._incoming.write(octets)
-        else:
-            self._incoming.write_eof()
-        return True
-
-    def _send(self) -> None:
-        if self._outgoing.pending:
-            self._write(self._outgoing.read())
 
 
 def _set_options(plain: socket.socket) -> None:

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Connections with real sockets, and TLS."""

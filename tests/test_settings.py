@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""The configuration: its reference, its schema and its dataclasses say the same; mistakes are named by line and key."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from imapd.settings import SCHEMA, ConfigError, Settings, keys, load
+
+REFERENCE = Path(__file__).resolve().parent.parent / "config" / "imapd.yaml"
+
+
+def written(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "imapd.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_every_key_stands_in_dataclasses_reference_and_schema() -> None:
+    reference = yaml.safe_load(REFERENCE.read_text())
+    schema = json.loads(SCHEMA.read_text())["properties"]
+    known = set(keys())
+    assert {(section, key) for section in reference for key in reference[section]} == known
+    assert {(section, key) for section in schema for key in schema[section]["properties"]} == known
+
+
+def test_the_reference_shows_the_defaults() -> None:
+    assert load(REFERENCE) == Settings()
+
+
+def test_every_key_of_the_reference_has_a_comment() -> None:
+    """One comment may stand above a pair of keys; none is without."""
+    comments = 0
+    for line in REFERENCE.read_text().splitlines():
+        if line.startswith("  #"):
+            comments = 3
+        elif line.startswith("  ") and line[2] not in " #":
+            comments -= 1
+            assert comments >= 0, line
+        elif not line.startswith(" "):
+            comments = 0
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "")) == Settings()
+    assert load(written(tmp_path, "server:\ntls:\n")) == Settings()
+
+
+def test_workers_get_what_the_master_has() -> None:
+    settings = Settings()
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_units(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "limits:\n  message_octets: 20MB\n  line_octets: 16KiB\n  idle_seconds: 45m\n"))
+    assert settings.limits.message_octets == 20_000_000
+    assert settings.limits.line_octets == 16_384
+    assert settings.limits.idle_seconds == 2700
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("server:\n  port: 0\n", ":2: server.port: must be at least 1"),
+        ("server:\n  port: 70000\n", ":2: server.port: must be at most 65535"),
+        ("server:\n  port: abc\n", ":2: server.port: must be integer or null"),
+        ("server:\n  port: true\n", ":2: server.port: must be integer or null"),
+        ("server:\n  prot: 143\n", ":2: server.prot: no such key"),
+        ("server:\n  port: 143\n  port: 144\n", ":3: server.port: stands here a second time"),
+        ("sevrer:\n  port: 143\n", ":1: sevrer: no such key"),
+        ("5: x\n", ":1: 5: no such key"),
+        ("server: 143\n", ":1: server: must be object"),
+        ("- server\n", ":1: the file: must be object"),
+        ("server:\n  max_connections: -1\n", ":2: server.max_connections: must be at least 1"),
+        ("server:\n  max_connections: 0\n", ":2: server.max_connections: must be at least 1"),
+        ("limits:\n  line_octets: 10XB\n", ":2: limits.line_octets: must be like '64KiB'"),
+        ("limits:\n  idle_seconds: 5w\n", ":2: limits.idle_seconds: must be like '30m'"),
+        ("limits:\n  idle_seconds: 0\n", ":2: limits.idle_seconds: must be at least 1"),
+        ("imap:\n  namespace_mode: both\n", ":2: imap.namespace_mode: must be one of domain_separated, unified"),
+        ("imap:\n  capabilities:\n    - IDLE\n    - 5\n", ":4: imap.capabilities.1: must be string"),
+        ("imap:\n  id:\n    name: 'a\tb'\n", ":3: imap.id.name: must be like 'imapd'"),
+        ("server:\n  host: ''\n", ":2: server.host: must not be empty"),
+        ("server:\n\tport: 1\n", ":2: found character"),
+        ("server: [\n", "expected the node content"),
+        ("? [a, b]\n: c\n", "unhashable"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_line_and_key(tmp_path: Path, text: str, where: str) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError) as raised:
+        load(file)
+    message = str(raised.value)
+    assert message.startswith(f"{file}:")
+    assert "\n" not in message
+    assert where in message
+
+
+def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing.yaml: No such file"):
+        load(tmp_path / "nothing.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"binary.yaml"):
+        load(tmp_path / "binary.yaml")
+
+
+def test_secrets_come_from_their_files_and_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text("host=db password=hidden\n")
+    settings = load(written(tmp_path, f"database:\n  dsn_file: {tmp_path}/dsn\n"))
+    assert settings.database.dsn == "host=db password=hidden"
+    assert "hidden" not in repr(settings)
+
+
+def test_a_secret_file_that_is_missing_names_the_key(tmp_path: Path) -> None:
+    file = written(tmp_path, "redis:\n  url_file: /nowhere/url\n")
+    with pytest.raises(ConfigError, match=r":2: redis\.url_file: /nowhere/url: No such file"):
+        load(file)
+
+
+def test_a_wrong_value_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(written(tmp_path, "database:\n  dsn: {password: hidden}\n"))
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("tls:\n  certificate: /nowhere/cert\n", r":2: tls\.certificate: /nowhere/cert: No such file"),
+        ("tls:\n  certificate: null\n", r":2: tls\.certificate: certificate and key go together"),
+        ("server:\n  tls_port: 993\ntls: {certificate: null, key: null}\n", r":2: server\.tls_port: needs tls\."),
+        ("server:\n  port: null\n  tls_port: null\ntls: {certificate: null, key: null}\n", r":2: server\.port: .*null"),
+    ],
+)
+def test_to_serve_more_must_be_right(tmp_path: Path, text: str, where: str) -> None:
+    file = written(tmp_path, text)
+    load(file)
+    with pytest.raises(ConfigError, match=where):
+        load(file, serving=True)
