@@ -16,7 +16,7 @@ from imapd.errors import MailError, TooBig
 from imapd.protocol import answers
 from imapd.protocol.registry import Command, Done, commands
 from imapd.protocol.states import State
-from imapd.wire.errors import BadSyntax, TooLong
+from imapd.wire.errors import BadName, BadSyntax, TooLong
 from imapd.wire.framing import Announced, Request
 from imapd.wire.grammar import Cursor, head
 from imapd.wire.responses import Bye, condition
@@ -62,6 +62,8 @@ def answer(session: Session, request: Request) -> None:
     then = None
     try:
         line, then = _carried_out(session, registered, request, position)
+    except BadName as error:
+        line = condition(b"NO", b"CANNOT", str(error), session.utf8)
     except BadSyntax as error:
         line = condition(b"BAD", None, str(error), session.utf8)
     except answers.Refused as error:
@@ -107,9 +109,10 @@ def _carried_out(session: Session, registered: Command | None, request: Request,
         raise BadSyntax(f"Not allowed when {session.state.value}.")
     if request.refused is not None:
         raise request.refused
+    limits = session.settings.limits
     cursor = Cursor(
-        request.text, request.literals, position, session.utf8, registered.by_uid, session.settings.limits
-    )
+        request.text, request.literals, position, session.utf8, registered.by_uid, limits, session.saved
+    )  # fmt: skip
     args = registered.parse(cursor) if registered.parse is not None else None
     cursor.end()
     done = _run(session, registered, args) or _DONE
@@ -132,7 +135,8 @@ def _run(session: Session, registered: Command, args: Any) -> Done | None:
             octets = output if type(output) is bytes else output.encode(utf8)
             send(octets)
     except StopIteration as end:
-        return end.value
+        done: Done | None = end.value
+        return done
     except Exception as error:
         if octets.endswith(b"\r\n"):
             raise
@@ -175,7 +179,7 @@ def _place_for(session: Session, announced: Announced) -> Any:
 def _bearable(session: Session) -> int:
     """How many octets are passed over to stay in step with a client that sends them unasked."""
     limits = session.settings.limits
-    return limits.line_octets if session.account is None else 2 * limits.message_octets
+    return int(limits.line_octets if session.account is None else 2 * limits.message_octets)
 
 
 def _server_bug(session: Session, name: bytes) -> bytes:

@@ -8,6 +8,10 @@ class BadSyntax(Exception):
     """The command does not follow the grammar. str() is shown after BAD, so it must not repeat much of the client."""
 
 
+class BadName(BadSyntax):
+    """A string that is no mailbox name stands where one belongs: to the grammar it is right, but there is no such name."""
+
+
 class TooLong(Exception):
     """A line, or a command, is longer than the limit, or a literal's size cannot be counted: no end can be awaited."""
 

@@ -17,6 +17,8 @@ from imapd.wire.grammar import Literal
 
 LINE_OCTETS = 64 << 10
 COMMAND_OCTETS = 1 << 20
+ID_OCTETS = 32 << 10
+"""ID may be this long even where lines are shorter: thirty pairs of thirty and 1,024 octets (RFC 2971)."""
 LITERALS = 4096
 """The most literals of one command: an empty one costs a client five octets and us two hundred."""
 
@@ -24,6 +26,7 @@ LITERALS = 4096
 _ANNOUNCED = re.compile(rb"[ (](~?)\{([0-9]{1,10})(\+?)\}\Z")
 # But after "{5+}", wherever it stands, a client sends five octets at once, and they must never be read as commands.
 _STREAMED = re.compile(rb"\{([^{}]*)\+\}\Z")
+_ID = re.compile(rb"[^ \r\n]{1,100} ID \(", re.IGNORECASE)
 _COUNT = re.compile(rb"[0-9]{1,10}")
 
 
@@ -153,7 +156,10 @@ class Framer:
         """The next command or announcement, or None when more octets are needed. TooLong ends the connection."""
         partial = self._partial
         if partial is None:
-            line = self._line(self.line_octets)
+            limit = self.line_octets
+            if limit < ID_OCTETS and _ID.match(self._buffer, self._at):
+                limit = ID_OCTETS
+            line = self._line(limit)
             if line is None:
                 return None
             if line[-1:] != b"}":

@@ -13,11 +13,14 @@ from datetime import date
 from typing import Any, TypeVar
 
 from imapd.wire import dates, names
+from imapd.wire.errors import BadName
 from imapd.wire.errors import BadSyntax as BadSyntax
 from imapd.wire.sequence import LARGEST, SequenceSet
 
 Item = TypeVar("Item")
 
+NO_NAME = "\0"
+"""A pattern of LIST that no mailbox matches: what was written there can be the name of none."""
 LARGEST_64 = (1 << 63) - 1
 LIST_DEPTH = 32
 SYSTEM_FLAGS = {
@@ -69,7 +72,7 @@ def head(text: bytes) -> tuple[bytes | None, bytes, int]:
 class Cursor:
     """Reads one command. Its text still holds each literal's announcement, which the literal belongs to."""
 
-    __slots__ = ("_depth", "_literals", "_read", "by_uid", "limits", "position", "text", "utf8")
+    __slots__ = ("_depth", "_literals", "_read", "by_uid", "limits", "position", "saved", "text", "utf8")
 
     def __init__(
         self,
@@ -79,12 +82,14 @@ class Cursor:
         utf8: bool = False,
         by_uid: bool = False,
         limits: Any = None,
+        saved: SequenceSet = SequenceSet.SAVED,
     ):
         self.text = text
         self.position = position
         self.utf8 = utf8
         self.by_uid = by_uid
         self.limits = limits
+        self.saved = saved
         self._literals = literals
         self._read = 0
         self._depth = 0
@@ -200,7 +205,7 @@ class Cursor:
     def sequence_set(self) -> SequenceSet:
         """sequence-set = (seq-number / seq-range) ["," sequence-set], or "$" (RFC 5182)"""
         if self.take(b"$"):
-            return SequenceSet.SAVED
+            return self.saved
         return SequenceSet.parse(self._need(_SEQUENCE_SET, "Expected a sequence set.")[0])
 
     # Names, flags, dates
@@ -214,8 +219,11 @@ class Cursor:
         found = _LIST_MAILBOX.match(self.text, self.position)
         if found:
             self.position = found.end()
-            return self._name(found[0])
-        return self._name(self.string())
+        octets = found[0] if found else self.string()
+        try:
+            return self._name(octets)
+        except BadName:
+            return NO_NAME
 
     def flag(self) -> str:
         """flag = "\\Answered" / "\\Flagged" / "\\Deleted" / "\\Seen" / "\\Draft" / flag-keyword"""
@@ -284,7 +292,7 @@ class Cursor:
         try:
             return names.folded(names.decode_utf8(octets) if self.utf8 else names.decode(octets))
         except ValueError:
-            raise BadSyntax(
+            raise BadName(
                 "The mailbox name is not valid " + ("UTF-8." if self.utf8 else "modified UTF-7.")
             ) from None
 

@@ -82,10 +82,10 @@ def parse(octets: Octets, *, sha256: bytes) -> ParsedContent:
         display_from=_display_name(envelope.sender),
         display_to=_display_name(envelope.to),
         subject=subject,
-        from_text=_address_text(message, b"from"),
-        to_text=_address_text(message, b"to"),
-        cc_text=_address_text(message, b"cc"),
-        bcc_text=_address_text(message, b"bcc"),
+        from_text=_address_text(message, b"from", envelope.sender),
+        to_text=_address_text(message, b"to", envelope.to),
+        cc_text=_address_text(message, b"cc", envelope.cc),
+        bcc_text=_address_text(message, b"bcc", envelope.bcc),
         header_text=header_text(message.fields),
         body_text=text.searchable(),
         preview=text.preview(),
@@ -96,11 +96,13 @@ def _envelope_of(part: Part) -> bytes:
     return render.Envelope(part.fields, part.first).octets
 
 
-def _address_text(message: Part, name: bytes) -> str:
+def _address_text(message: Part, name: bytes, listed: list[Address]) -> str:
+    """The field as it is written, and the addresses that comments or white space in it take apart."""
     if name not in message.first:
         return ""
-    value = headers.joined(message.fields, name, limits.CACHED_HEADER_OCTETS)
-    return text_of(value).casefold()
+    text = text_of(headers.joined(message.fields, name, limits.CACHED_HEADER_OCTETS))
+    plain = {f"{decode(mailbox)}@{decode(host)}" for _, _, mailbox, host in listed if mailbox and host}
+    return " ".join([text, *sorted(address for address in plain if address not in text)]).casefold()
 
 
 def _message_ids(value: bytes | None, limit: int) -> list[str]:
