@@ -143,7 +143,7 @@ class Demo:
             },
             "redis": {"url": self._embedded.redis_url},
             "blobs": {"path": str(self.data / "blobs")},
-            "auth": {"cleartext": "loopback"},
+            "auth": {"cleartext": "loopback", "penalty_exempt": ["127.0.0.0/8", "::1"]},
             "http": {"host": "127.0.0.1", "port": self._ports.http},
             "log": {"format": "text"},
         }  # fmt: skip
