@@ -18,6 +18,7 @@ from typing import IO
 
 from workers.programs import NOBODY, ProgramError, bound_to_parent, end, find_postgres, find_redis
 
+LOCK_SECONDS = 10.0
 LONGEST_SOCKET_PATH = 100  # sun_path holds 108 octets, its NUL included
 # libpq splits a host at commas, and quotes in a DSN are nobody's friends: such a path goes the way of a long one.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+-]*")
@@ -183,7 +184,7 @@ class Embedded:
 
     def _take_lock(self) -> None:
         self._lock = (self.data / "lock").open("a+")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -101,6 +101,7 @@ def set_user(
 @with_database
 def password(database: Any, address: Address, from_stdin: bool) -> None:
     """Set a user's password: asked for, or the first line of standard input."""
+    directory.users(database, of=address)  # before we ask for anything
     provision.set_password(database, address, hash_of_given(from_stdin or not sys.stdin.isatty()))
 
 
