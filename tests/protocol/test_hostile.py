@@ -97,7 +97,7 @@ def test_w21_only_ascii_is_folded():
         + b"A6 SELECT iNbOx\r\nz NOOP\r\n",
         on=on,
     ).lines
-    assert [line[:6] for line in lines[2:6]] == [b"A1 BAD", b"A2 BAD", b"A3 BAD", b"A4 BAD"]
+    assert [line[:6] for line in lines[2:6]] == [b"A1 BAD", b"A2 BAD", b"A3 BAD", b"A4 NO "]
     assert lines[6] == b"A5 NO [NONEXISTENT] No such mailbox."
     assert lines[-2:] == [b"A6 OK [READ-WRITE] SELECT completed.", OK]
 
