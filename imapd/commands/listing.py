@@ -19,18 +19,23 @@ from imapd.wire.names import DELIMITER, matcher
 from imapd.wire.responses import Output
 
 if TYPE_CHECKING:
-    from imapd.mail.account import Listed
+    from imapd.mail.account import Account, Listed
     from imapd.protocol.session import Session
 
 Names = Callable[[str], bool]
+Test = Callable[["Listed"], bool]
+Options = Mapping[bytes, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A selection option: `test` leaves out mailboxes; `base` says that RECURSIVEMATCH may stand beside it."""
+    """A selection option. `test` leaves out mailboxes; `base` says that RECURSIVEMATCH may stand beside it; `rows` gets
+    the mailboxes to choose from, in place of all; `choose` chooses, in place of matched()."""
 
     test: Callable[[Listed], bool] | None = None
     base: bool = False
+    rows: Callable[[Account, Options], list[Listed]] | None = None
+    choose: Callable[[list[Listed], Test, Test, Options], Iterator[tuple[Listed, bytes]]] | None = None
     read: Callable[[Cursor], Any] | None = None
 
 
@@ -39,7 +44,7 @@ class Return:
     """A return option: `attribute` adds to a mailbox's line, `follow` says more about it after that line."""
 
     attribute: Callable[[Listed], bytes | None] | None = None
-    follow: Callable[[Session, Sequence[Listed], Any], Callable[[Listed], Iterable[Output]]] | None = None
+    follow: Callable[[Session, Listed, Any], Iterable[Output]] | None = None
     read: Callable[[Cursor], Any] | None = None
 
 
@@ -51,8 +56,8 @@ RETURN: dict[bytes, Return] = {}
 class List:
     reference: str
     patterns: Sequence[str]
-    selection: Mapping[bytes, Any] = field(default_factory=dict)
-    returns: Mapping[bytes, Any] = field(default_factory=dict)
+    selection: Options = field(default_factory=dict)
+    returns: Options = field(default_factory=dict)
     extended: bool = False  # asked with the syntax of RFC 5258
 
     @property
@@ -98,7 +103,7 @@ def options(cursor: Cursor, table: Mapping[bytes, Any]) -> dict[bytes, Any]:
     return dict(cursor.listed(option))
 
 
-def need_base(selection: Mapping[bytes, Any]) -> None:
+def need_base(selection: Options) -> None:
     """RFC 5258 section 3.1: RECURSIVEMATCH needs an option beside it that selects mailboxes."""
     if b"RECURSIVEMATCH" in selection and not any(SELECTION[name].base for name in selection):
         raise BadSyntax("RECURSIVEMATCH needs another selection option.")
@@ -118,30 +123,40 @@ def list_(session: Session, args: List) -> Iterator[Output]:
     if args.asks_delimiter:
         yield responses.Delimiter()
         return
-    rows = list(selected(session, args))
-    returns = [(RETURN[name], value) for name, value in args.returns.items()]
-    adding = [option.attribute for option, _ in returns if option.attribute]
-    following = [option.follow(session, [row for row, _ in rows], value) for option, value in returns if option.follow]
-    for row, extended in rows:
-        more = [attribute for add in adding if (attribute := add(row))]
+    # What is selected by is also told (RFC 5258 section 3.1): SUBSCRIBED, SPECIAL-USE.
+    implied = {name: True for name in args.selection if name in RETURN}
+    returns = [(RETURN[name], value) for name, value in {**implied, **args.returns}.items()]
+    for row, extended in selected(session, args):
+        more = [attribute for option, _ in returns if option.attribute and (attribute := option.attribute(row))]
         yield responses.List(row.name, [*attributes(row, args.extended), *more], extended)
-        for follow in following:
-            yield from follow(row)
+        for option, value in returns:
+            if option.follow:
+                yield from option.follow(session, row, value)
 
 
 def selected(session: Session, args: List) -> Iterator[tuple[Listed, bytes]]:
     """The mailboxes that LIST is to show, each with its extended data."""
-    match = matching(args)
-    tests = [test for name in args.selection if (test := SELECTION[name].test)]
-    for row in session.account.list_folders():
-        if match(row) and all(test(row) for test in tests):
-            yield row, b""
+    chosen = [SELECTION[name] for name in args.selection]
+    rows = next((option.rows for option in chosen if option.rows), None)
+    choose = next((option.choose for option in chosen if option.choose), matched)
+    match = matching(args, apart_too=rows is not None)
+    found = rows(session.account, args.selection) if rows else session.account.list_folders()
+    tests = [option.test for option in chosen if option.test]
+    return choose(found, match, lambda row: all(test(row) for test in tests), args.selection)
 
 
-def matching(args: List) -> Callable[[Listed], bool]:
+def matched(rows: list[Listed], match: Test, test: Test, selection: Options) -> Iterator[tuple[Listed, bytes]]:
+    """Every mailbox whose name fits and that is asked for."""
+    return ((row, b"") for row in rows if match(row) and test(row))
+
+
+def matching(args: List, apart_too: bool) -> Test:
     """Whether a mailbox's name fits, and whether it may be shown to who has asked so."""
-    match = matcher(args.reference, args.patterns)
-    match_apart = matcher(args.reference, [each for each in args.patterns if names_namespace(args.reference + each)])
+    patterns = [pattern for pattern in args.patterns if pattern]
+    match = matcher(args.reference, patterns)
+    if apart_too:
+        return lambda row: match(row.name)
+    match_apart = matcher(args.reference, [each for each in patterns if names_namespace(args.reference + each)])
     return lambda row: match_apart(row.name) if row.apart else match(row.name)
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.search_keys import search_program
-from imapd.commands.search_return import search_return_opts, told
+from imapd.commands.search_return import Returns, forget, search_return_opts, told
+from imapd.errors import MailError
+from imapd.protocol.answers import Refused
 from imapd.protocol.registry import command
 from imapd.protocol.states import SELECTED
 from imapd.wire.grammar import Cursor
@@ -22,18 +24,29 @@ if TYPE_CHECKING:
 class Search:
     criteria: Any
     by_uid: bool
-    returns: Mapping[bytes, Any] | None = None  # None: asked without RETURN
+    returns: Returns | None = None  # None: asked without RETURN
+    refused: Exception | None = None  # why there are no criteria
 
 
 def parse_search(cursor: Cursor) -> Search:
     """search = "SEARCH" [search-return-opts] SP search-program"""
     cursor.sp()
     returns = search_return_opts(cursor)
-    criteria = search_program(cursor)
-    return Search(criteria, cursor.by_uid, returns)
+    try:
+        return Search(search_program(cursor), cursor.by_uid, returns)
+    except (Refused, MailError) as why:
+        # It is a SEARCH that ends in NO, and return options have a say in that.
+        cursor.position = len(cursor.text)
+        return Search(None, cursor.by_uid, returns, why)
 
 
 @command("SEARCH", parse_search, states=SELECTED, sends_expunge=False, uid=True)
 def search(session: Session, args: Search) -> Iterator[Output]:
-    positions = session.selected.search(args.criteria)
-    yield told(session, positions, args.by_uid, args.returns)
+    try:
+        if args.refused:
+            raise args.refused
+        positions = session.selected.search(args.criteria)
+    except (Refused, MailError):
+        forget(session, args.returns)
+        raise
+    yield from told(session, positions, args.by_uid, args.returns)

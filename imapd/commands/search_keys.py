@@ -5,7 +5,8 @@ KEYS is the table: an extension adds a key by adding its reader to it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from imapd.errors import LimitReached
@@ -13,9 +14,10 @@ from imapd.mail import search as criteria
 from imapd.mail.mime import charsets
 from imapd.protocol.answers import Refused
 from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.sequence import STAR, SequenceSet
 
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
-_SET_BEGINS = re.compile(rb"[0-9*$]")
+_SET_BEGINS = re.compile(rb"[0-9*]")
 
 
 def search_program(cursor: Cursor) -> Any:
@@ -34,6 +36,19 @@ def codec_of(charset: bytes) -> str:
     if codec is None:
         raise Refused(b"BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.")
     return codec
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A sequence-set as a search key: numbers beyond the mailbox match nothing, where other commands are in error."""
+
+    messages: SequenceSet
+
+    def positions(self, uids: Sequence[int], by_uid: bool) -> list[range]:
+        count = len(uids)
+        within = [(low, high) for low, high in self.messages.ranges if low <= count or high == STAR]
+        clipped = [(low, high if high == STAR else min(high, count)) for low, high in within]
+        return SequenceSet(clipped).positions(uids, by_uid)
 
 
 class SearchKeys:
@@ -71,7 +86,9 @@ class SearchKeys:
             cursor.expect(b")")
             return inner
         if cursor.matches(_SET_BEGINS):
-            return criteria.Sequence(cursor.sequence_set(), by_uid=False)
+            return criteria.Sequence(Numbers(cursor.sequence_set()), by_uid=False)
+        if cursor.peek(b"$"):
+            return criteria.Sequence(cursor.sequence_set(), by_uid=True)
         reader = KEYS.get(cursor.word())
         if reader is None:
             raise BadSyntax("Unknown search key.")

@@ -7,7 +7,7 @@ RETURN is the table of return options; it is empty here, extensions fill it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +21,28 @@ if TYPE_CHECKING:
 _RETURN = re.compile(rb"RETURN ", re.IGNORECASE)
 
 
+Returns = Mapping[bytes, Any]
+"""Return options by name, with what their readers returned."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReturnOption:
-    """What an option adds to ESEARCH: octets such as b"MIN 2", or nothing. It gets the numbers found and its value."""
+    """What an option adds to ESEARCH: octets such as b"MIN 2", or nothing; it gets the numbers found and its value.
 
-    item: Callable[[Sequence[int], Any], bytes | None]
+    `keep` is for an option that does something with the positions found rather than tell them, and `forget` undoes that
+    when a search fails.
+    """
+
+    item: Callable[[Sequence[int], Any], bytes | None] | None = None
     read: Callable[[Cursor], Any] | None = None
+    keep: Callable[[Session, Sequence[int], Returns], None] | None = None
+    forget: Callable[[Session], None] | None = None
 
 
 RETURN: dict[bytes, ReturnOption] = {}
 
 
-def search_return_opts(cursor: Cursor) -> Mapping[bytes, Any] | None:
+def search_return_opts(cursor: Cursor) -> Returns | None:
     """search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP"""
     if not cursor.scan(_RETURN):
         return None
@@ -50,12 +60,24 @@ def search_return_opt(cursor: Cursor) -> tuple[bytes, Any]:
     return name, read(cursor) if read else True
 
 
-def told(session: Session, positions: Sequence[int], by_uid: bool, returns: Mapping[bytes, Any] | None) -> Output:
-    """The response to a search that found the messages at these positions of the view."""
+def told(session: Session, positions: Sequence[int], by_uid: bool, returns: Returns | None) -> Iterator[Output]:
+    """The response to a search that found the messages at these positions of the view; none if it was not to tell."""
     numbers = numbered(session.selected.view.uids, positions, by_uid)
     if returns is None:
-        return Search(numbers)
-    return esearch(session.tag, numbers, by_uid, returns)
+        yield Search(numbers)
+        return
+    for name in returns:
+        if keep := RETURN[name].keep:
+            keep(session, positions, returns)
+    if any(RETURN[name].item for name in returns):
+        yield esearch(session.tag, numbers, by_uid, returns)
+
+
+def forget(session: Session, returns: Returns | None) -> None:
+    """The search is answered with NO."""
+    for name in returns or ():
+        if undo := RETURN[name].forget:
+            undo(session)
 
 
 def numbered(uids: Sequence[int], positions: Sequence[int], by_uid: bool) -> list[int]:
@@ -63,10 +85,13 @@ def numbered(uids: Sequence[int], positions: Sequence[int], by_uid: bool) -> lis
     return [uids[at] for at in positions] if by_uid else [at + 1 for at in positions]
 
 
-def esearch(tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Mapping[bytes, Any]) -> bytes:
+def esearch(tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Returns) -> bytes:
     """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
     parts = [b"* ESEARCH (TAG %b)" % encode.quoted(tag)]
     if by_uid:
         parts.append(b"UID")
-    parts += [item for name, value in returns.items() if (item := RETURN[name].item(numbers, value))]
+    for name, value in returns.items():
+        item = RETURN[name].item
+        if item and (data := item(numbers, value)):
+            parts.append(data)
     return b" ".join(parts) + b"\r\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from imapd.protocol.registry import command
@@ -18,12 +17,14 @@ if TYPE_CHECKING:
     from imapd.mail.account import Status as Numbers
     from imapd.protocol.session import Session
 
-ITEMS: dict[bytes, Callable[[Numbers], int | bytes]] = {
-    b"MESSAGES": attrgetter("messages"),
-    b"RECENT": attrgetter("recent"),
-    b"UIDNEXT": attrgetter("uid_next"),
-    b"UIDVALIDITY": attrgetter("uid_validity"),
-    b"UNSEEN": attrgetter("unseen"),
+Item = Callable[["Session", "Numbers"], int | bytes]
+
+ITEMS: dict[bytes, Item] = {
+    b"MESSAGES": lambda session, numbers: numbers.messages,
+    b"RECENT": lambda session, numbers: numbers.recent,
+    b"UIDNEXT": lambda session, numbers: numbers.uid_next,
+    b"UIDVALIDITY": lambda session, numbers: numbers.uid_validity,
+    b"UNSEEN": lambda session, numbers: numbers.unseen,
 }
 
 
@@ -52,9 +53,9 @@ def status_items(cursor: Cursor) -> tuple[bytes, ...]:
 
 @command("STATUS", parse_status, states=AUTHENTICATED_UP)
 def status(session: Session, args: Status) -> Iterator[Output]:
-    yield answer(session.account.status(args.name), args.name, args.items)
+    yield answer(session, session.account.status(args.name), args.name, args.items)
 
 
-def answer(numbers: Numbers, name: str, items: Sequence[bytes]) -> responses.Status:
+def answer(session: Session, numbers: Numbers, name: str, items: Sequence[bytes]) -> responses.Status:
     """The untagged STATUS of these items, in the order asked for."""
-    return responses.Status(name, [(item, ITEMS[item](numbers)) for item in items])
+    return responses.Status(name, [(item, ITEMS[item](session, numbers)) for item in items])

@@ -5,17 +5,45 @@ The same rules as in commands/. What an extension adds to another command goes i
 """
 
 from imapd.extensions import (
+    appendlimit,
     children,
     enable,
+    esearch,
     id,
     idle,
+    list_extended,
+    list_status,
     literal_plus,
     move,
+    multiappend,
     namespace,
     sasl_ir,
+    searchres,
     special_use,
+    status_size,
     uidplus,
     unselect,
+    within,
 )
 
-EXTENSIONS = (literal_plus, sasl_ir, id, enable, idle, namespace, children, special_use, unselect, uidplus, move)
+EXTENSIONS = (
+    literal_plus,
+    sasl_ir,
+    id,
+    enable,
+    idle,
+    namespace,
+    children,
+    special_use,
+    unselect,
+    uidplus,
+    move,
+    list_extended,
+    list_status,
+    status_size,
+    esearch,
+    searchres,
+    within,
+    multiappend,
+    appendlimit,
+)

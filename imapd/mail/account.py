@@ -248,7 +248,12 @@ class Account:
         folders.unsubscribe(self.database, self.organization_id, self.user_id, name)
 
     def status(self, name: str) -> Status:
-        return status_of(self.need(self.find(name), rights.READ))
+        place = self.need(self.find(name), rights.READ)
+        return numbers_of(place.folders, len(place.tree.mailbox_ids) > 1)
+
+    def status_of(self, listed: Listed) -> Status:
+        """The same of a mailbox that list_folders() has given; asks nothing."""
+        return numbers_of(listed.folders, listed.merged)
 
     # Messages
 
@@ -257,7 +262,7 @@ class Account:
         place = self.need(self.find(name), rights.READ)
         first = place.folders[0]
         whole = len(place.tree.mailbox_ids) > 1
-        numbers = status_of(place)
+        numbers = numbers_of(place.folders, whole)
         which = View(self.organization_id, first.group_id, None if whole else first.folder_id)
         return Mailbox(
             self, place.name, which, numbers.mailbox_id, numbers.uid_validity, place.rights, read_only,
@@ -315,12 +320,11 @@ class Account:
         self.node.wakeups.publish(self.organization_id, group_id)
 
 
-def status_of(place: Place) -> Status:
-    """The numbers of a place: sums, where several folders stand behind it."""
-    found: Iterable[Any] = zip(*place.folders, strict=True)
+def numbers_of(folders: Sequence[Folder], merged: bool) -> Status:
+    """The numbers of a mailbox: sums, where several folders stand behind it."""
+    found: Iterable[Any] = zip(*folders, strict=True)
     by = dict(zip(Folder._fields, found, strict=True))
-    first = place.folders[0]
-    merged = len(place.tree.mailbox_ids) > 1
+    first = folders[0]
     return Status(
         messages=sum(by["messages"]),
         recent=sum(by["recent"]),
@@ -331,5 +335,5 @@ def status_of(place: Place) -> Status:
         deleted=sum(by["deleted"]),
         deleted_size=sum(by["deleted_size"]),
         modseq=first.modseq,
-        mailbox_id=f"G{first.group_id}.{first.uid_validity}" if merged else f"F{first.folder_id}",
+        mailbox_id=f"G{first.group_id}-{first.uid_validity}" if merged else f"F{first.folder_id}",
     )

@@ -17,6 +17,7 @@ from imapd.protocol.states import State
 from imapd.wire.encode import flags as flag_list
 from imapd.wire.framing import Framer
 from imapd.wire.responses import Bye, Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent
+from imapd.wire.sequence import SequenceSet
 
 if TYPE_CHECKING:
     from imapd.mail.account import Account
@@ -28,8 +29,8 @@ NOTHING_ENABLED: frozenset[bytes] = frozenset()
 class Session:
     """`node` gives the services of this worker; `connection` the octets of this client."""
 
-    __slots__ = ("account", "bad_commands", "connection", "enabled", "framer", "id", "node", "selected", "settings",
-                 "state", "tag", "user_agent", "utf8")  # fmt: skip
+    __slots__ = ("account", "bad_commands", "connection", "enabled", "framer", "id", "node", "saved", "selected",
+                 "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
 
     account: Account | Any
     selected: Mailbox | Any
@@ -49,6 +50,7 @@ class Session:
         self.user_agent = ""
         self.bad_commands = 0
         self.tag = b""
+        self.saved = SequenceSet.SAVED
 
     def run(self) -> None:
         """From the greeting to the end of the connection, which the caller then closes."""
@@ -80,6 +82,7 @@ class Session:
     def unselect(self) -> None:
         """Leaves the selected mailbox, if there is one, without removing anything."""
         mailbox, self.selected = self.selected, None
+        self.saved = SequenceSet.SAVED
         if self.state is State.SELECTED:
             self.state = State.AUTHENTICATED
         if mailbox is not None:
@@ -104,7 +107,7 @@ class Session:
     def is_private(self) -> bool:
         """Whether a password may be sent here."""
         connection = self.connection
-        return connection.is_tls or (self.settings.auth.cleartext == "loopback" and connection.is_loopback)
+        return bool(connection.is_tls or (self.settings.auth.cleartext == "loopback" and connection.is_loopback))
 
     def news(self, may_expunge: bool) -> Iterator[Output]:
         """What the selected mailbox's view has learnt and the client has not been told, in the order to tell it in."""

@@ -13,6 +13,8 @@ from imapd.protocol import dispatch
 from imapd.protocol.session import Session
 from imapd.settings import Limits, Settings
 
+NUMBERS = Status(231, 1, 44292, 3857529045, 12, 99999, 3, 777, 715194045007, "F7")
+
 
 class Connection:
     """Octets in, octets out; the client has left when all of its octets are read."""
@@ -183,7 +185,10 @@ class Account:
 
     def status(self, name):
         self._called("status", name)
-        return Status(231, 1, 44292, 3857529045, 12, 99999, 3, 777, 715194045007, "F7")
+        return NUMBERS
+
+    def status_of(self, row):
+        return NUMBERS
 
     def open(self, name, read_only=False):
         self._called("open", name, read_only)

@@ -69,7 +69,7 @@ VERBS = pytest.mark.parametrize("verb", ["CREATE", "DELETE", "SUBSCRIBE", "UNSUB
 def test_bad(verb, rest):
     client = Client()
     tagged = client.do(verb + rest)[1]
-    assert tagged.startswith("BAD ") or tagged.startswith("NO [CANNOT] ")
+    assert tagged.startswith(("BAD ", "NO [CANNOT] "))
     assert not client.account.calls
     assert client.do("NOOP")[1].startswith("OK")
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from imapd.commands.search_keys import Numbers
 from imapd.mail.search import And, HasFlag, Not, Sequence, Text
 from imapd.wire.sequence import SequenceSet
 from tests.commands.fake_mail import Client, Mailbox
@@ -28,7 +29,7 @@ def test_nothing_found(client):
     (call,) = client.session.selected.calls
     assert call == (
         "search",
-        And((Sequence(SequenceSet.parse(b"1:3"), by_uid=False), Not(HasFlag("\\Seen")))),
+        And((Sequence(Numbers(SequenceSet.parse(b"1:3")), by_uid=False), Not(HasFlag("\\Seen")))),
     )
 
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from imapd.commands.search import parse_search
+from imapd.commands.search_keys import Numbers
 from imapd.errors import LimitReached
 from imapd.mail.search import (
     All,
@@ -40,11 +41,14 @@ def parsed(arguments, *literals, by_uid=False):
     cursor = Cursor(b" " + octets, given, by_uid=by_uid, limits=LIMITS)
     args = parse_search(cursor)
     cursor.end()
+    if args.refused:
+        raise args.refused
     return args
 
 
 def numbers(text, by_uid=False):
-    return Sequence(SequenceSet.parse(text.encode()), by_uid)
+    messages = SequenceSet.parse(text.encode())
+    return Sequence(messages if by_uid else Numbers(messages), by_uid)
 
 
 @pytest.mark.parametrize(
@@ -209,3 +213,23 @@ def test_a_mebibyte_of_parentheses_is_refused_at_once():
     with pytest.raises(LimitReached):
         parsed("1 " * (1 << 19))
     assert time.perf_counter() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1", [range(1)]),
+        ("4", []),
+        ("2:1000", [range(1, 3)]),
+        ("1,1000", [range(1)]),
+        ("*", [range(2, 3)]),
+        ("1000:*", [range(2, 3)]),
+    ],
+)
+def test_numbers_beyond_the_mailbox_match_nothing(text, found):
+    assert Numbers(SequenceSet.parse(text.encode())).positions([7, 8, 9], by_uid=False) == found
+
+
+@pytest.mark.parametrize("text", ["1", "1:*", "*", "1,5:7"])
+def test_numbers_in_an_empty_mailbox(text):
+    assert Numbers(SequenceSet.parse(text.encode())).positions([], by_uid=False) == []
