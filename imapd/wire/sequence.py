@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -97,11 +96,6 @@ def compact(numbers: Iterable[int]) -> bytes:
     if low >= 0:
         written.append(_written(low, high))
     return b",".join(written)
-
-
-def of_uids(uids: Iterable[int]) -> array:
-    """A view's column of UIDs: four octets each."""
-    return array("I", uids)
 
 
 def _seq_number(digits: bytes) -> int:
