@@ -17,7 +17,7 @@ FORM = re.compile(rb"([a-z-]{1,32}) ([!-~]{0,128})")
 #: Every kind there is, and what its id is.
 KINDS = {
     "kick": "a session's id",
-    "user": "<organization_id>.<user_id>: look at this user's rights, password and state again",
+    "user": "empty: see which users with sessions may still have them",
     "look": "empty: messages were lost, so everybody look for changes",
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Options and arguments that several commands share: the configuration, the database, addresses, sizes."""
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from imapd import settings
-from imapd.errors import MailError
+from imapd.errors import MailError, Unavailable
 from imapd.storage import addresses
 from imapd.storage.pool import Database
 from imapd.storage.schema import require_current
@@ -48,19 +49,40 @@ def with_database(function: Function) -> Function:
     @config_option
     @functools.wraps(function)
     def wrapped(config: str, **options: Any) -> Any:
-        database = settings.load(config).database
-        require_current(database.dsn)
-        pool = Database(
-            database.dsn, 1, application_name="imapd operator",
-            statement_timeout_seconds=600, lock_timeout_seconds=60,
-            connect_timeout_seconds=database.connect_timeout_seconds,
-        )  # fmt: skip
-        try:
-            return function(pool, **options)
-        finally:
-            pool.close()
+        return _run(function, settings.load(config), options)
 
     return wrapped  # type: ignore[return-value]
+
+
+def changing_logins(function: Function) -> Function:
+    """with_database, and then the workers look which sessions may not go on. Without Redis they do so by and by."""
+
+    @config_option
+    @functools.wraps(function)
+    def wrapped(config: str, **options: Any) -> Any:
+        from imapd.cluster import control  # here, because few commands need the client library of Redis
+
+        loaded = settings.load(config)
+        made = _run(function, loaded, options)
+        with contextlib.suppress(Unavailable):
+            control.send(loaded.redis.url, "user", "")
+        return made
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _run(function: Callable[..., Any], loaded: settings.Settings, options: dict[str, Any]) -> Any:
+    database = loaded.database
+    require_current(database.dsn)
+    pool = Database(
+        database.dsn, 1, application_name="imapd operator",
+        statement_timeout_seconds=600, lock_timeout_seconds=60,
+        connect_timeout_seconds=database.connect_timeout_seconds,
+    )  # fmt: skip
+    try:
+        return function(pool, **options)
+    finally:
+        pool.close()
 
 
 class _Named(click.ParamType):

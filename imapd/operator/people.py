@@ -11,6 +11,7 @@ from imapd.auth.passwords import Passwords
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
+    changing_logins,
     disabled_option,
     json_option,
     limit,
@@ -86,7 +87,7 @@ def show_user(database: Any, address: Address, as_json: bool) -> None:
 @mode_option
 @click.option("--primary", type=ADDRESS, help="Which of their mailboxes is seen without a prefix.")
 @disabled_option
-@with_database
+@changing_logins
 def set_user(
     database: Any, address: Address, name: str | None, mode: str | None, primary: Address | None, disabled: bool | None
 ) -> None:
@@ -98,7 +99,7 @@ def set_user(
 @user.command("password")
 @click.argument("address", type=ADDRESS)
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read it from standard input, as without a terminal anyway.")
-@with_database
+@changing_logins
 def password(database: Any, address: Address, from_stdin: bool) -> None:
     """Set a user's password: asked for, or the first line of standard input."""
     directory.users(database, of=address)  # before we ask for anything
@@ -108,7 +109,7 @@ def password(database: Any, address: Address, from_stdin: bool) -> None:
 @user.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
-@with_database
+@changing_logins
 def remove_user(database: Any, address: Address, yes: bool) -> None:
     """Remove a user with all mailboxes and all mail."""
     found = directory.users(database, of=address)[0]

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from imapd.operator.options import DOMAIN, disabled_option, json_option, with_database
+from imapd.operator.options import DOMAIN, changing_logins, disabled_option, json_option, with_database
 from imapd.operator.tables import show, show_one
 from imapd.storage import directory, provision
 
@@ -45,7 +45,7 @@ def show_org(database: Any, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--name", "new_name", help="Another name.")
 @disabled_option
-@with_database
+@changing_logins
 def set_org(database: Any, name: str, new_name: str | None, disabled: bool | None) -> None:
     """Rename, close or open an organisation."""
     provision.set_organization(database, name, new_name=new_name, disabled=disabled)
@@ -96,7 +96,7 @@ def show_domain(database: Any, name: str, as_json: bool) -> None:
 @click.option(
     "--disable/--enable", "disabled", required=True, default=None, help="Close it for logins, or open it again."
 )
-@with_database
+@changing_logins
 def set_domain(database: Any, name: str, disabled: bool) -> None:
     """Close or open a domain."""
     provision.set_domain(database, name, disabled=disabled)
