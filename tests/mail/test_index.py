@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""The chain of snapshots against a simple model: whatever order news arrive in, each session's picture adds up."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imapd.mail.index import Index, Snapshot
+from imapd.storage.messages import News, View, multirange
+
+
+class Folder:
+    """The model: what PostgreSQL would hold, and the news it would send. Each change is a modseq."""
+
+    def __init__(self) -> None:
+        self.modseq = 1
+        self.uid_next = 1
+        self.rows: dict[int, tuple[int, int, str]] = {}  # uid -> modseq, flags, keywords
+        self.changes: list[tuple[int, set[int], set[int], set[int]]] = []
+
+    def change(self, kind: str, chosen: set[int], flags: int) -> None:
+        added: set[int] = set()
+        flagged: set[int] = set()
+        expunged: set[int] = set()
+        there = chosen & set(self.rows)
+        self.modseq += 1
+        if kind == "add":
+            for _ in range(max(1, len(chosen) % 4)):
+                self.rows[self.uid_next] = (self.modseq, flags, "")
+                added.add(self.uid_next)
+                self.uid_next += 1
+        elif kind == "flag":
+            flagged = there
+            for uid in there:
+                self.rows[uid] = (self.modseq, flags, "$x" if flags & 1 else "")
+        else:
+            expunged = there
+            for uid in there:
+                del self.rows[uid]
+        self.changes.append((self.modseq, added, flagged, expunged))
+
+    def news(self, known: int, floor: int = 1) -> News:
+        whole = known < floor
+        since = [change for change in self.changes if change[0] > known]
+        touched = set().union(*(change[1] | change[2] for change in since))
+        uids = sorted(self.rows if whole else touched & set(self.rows))
+        column: Any = lambda at: [self.rows[uid][at] for uid in uids] or None  # noqa: E731
+        same = [uid * 10 for uid in uids] or None
+        return News(
+            self.modseq, self.uid_next, [], None if self.modseq == known else whole,
+            None if whole else [change[0] for change in since] or None,
+            None if whole else [multirange(_spans(change[2])) for change in since] or None,
+            None if whole else multirange(_spans(set().union(*(change[3] for change in since)))),
+            uids or None, column(0), column(1), column(2), same, same, same, [0] * len(uids) or None,
+        )  # fmt: skip
+
+
+def _spans(uids: set[int]) -> list[range]:
+    return [range(uid, uid + 1) for uid in sorted(uids)]
+
+
+class Client:
+    """What a client believes that hears only what is told along the chain."""
+
+    def __init__(self, snapshot: Snapshot):
+        self.at = snapshot
+        self.uids = list(snapshot.uids)
+        self.flags = {uid: snapshot.flag_bytes[number] for uid, number in zip(snapshot.uids, snapshot.flag_numbers, strict=True)}
+
+    def hear(self) -> None:
+        while (step := self.at.step) is not None:
+            for position in reversed(step.expunged):
+                del self.flags[self.uids.pop(position)]
+            self.at = step.snapshot
+            for uid in self.at.uids[len(self.uids) :]:
+                self.uids.append(uid)
+                self.flags[uid] = self._flags_of(uid)
+            for _, uids in step.flagged:
+                for uid in uids:
+                    if uid in self.flags:
+                        self.flags[uid] = self._flags_of(uid)
+
+    def _flags_of(self, uid: int) -> bytes:
+        position = self.at.position(uid)
+        assert position is not None
+        return self.at.flag_bytes[self.at.flag_numbers[position]]
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add", "flag", "expunge"]),
+        st.sets(st.integers(1, 30), max_size=12),
+        st.integers(0, 31),
+        st.sampled_from(["ask", "late", "old", "pruned"]),
+    ),
+    max_size=25,
+)
+
+
+@given(CHANGES)
+def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int], int, str]]) -> None:
+    folder = Folder()
+    index = Index(None, View(1, 1, None))
+    index.learn(folder.news(0))
+    assert index.newest
+    clients = [Client(index.newest)]
+    kept = folder.news(folder.modseq)
+    for kind, chosen, flags, how in changes:
+        before = index.known
+        folder.change(kind, chosen, flags)
+        if how == "ask":
+            index.learn(folder.news(index.known))
+        elif how == "late":
+            kept = folder.news(before)
+        elif how == "old":
+            index.learn(kept)  # an answer that another one has overtaken
+            index.learn(folder.news(before))
+        else:
+            index.learn(folder.news(index.known, floor=folder.modseq))
+        clients.append(Client(index.newest))
+        clients[0].hear()
+    index.learn(folder.news(index.known))
+    for client in clients:
+        client.hear()
+        assert client.uids == sorted(folder.rows)
+        assert {uid: b"$x" in flags for uid, flags in client.flags.items()} == {
+            uid: bool(words) for uid, (_, _, words) in folder.rows.items()
+        }
+        assert list(client.at.modseqs) == [folder.rows[uid][0] for uid in client.uids]
+        assert list(client.at.content_ids) == [uid * 10 for uid in client.uids]
+
+
+def test_a_folder_that_is_gone_is_empty() -> None:
+    folder = Folder()
+    folder.change("add", {1, 2, 3}, 0)
+    index = Index(None, View(1, 1, None))
+    index.learn(folder.news(0))
+    assert index.newest
+    client = Client(index.newest)
+    index.learn(folder.news(0)._replace(modseq=None))
+    client.hear()
+    assert index.gone
+    assert client.uids == []
