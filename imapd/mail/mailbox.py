@@ -6,6 +6,7 @@ Rights are checked here, once, where the deed is done. Positions are indexes int
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ class Mailbox:
         "_keywords_told",
         "_mine",
         "_owed",
+        "_told_messages",
         "_which",
         "mailbox_id",
         "name",
@@ -94,6 +96,7 @@ class Mailbox:
         self.rights = held
         self.read_only = read_only or not set(held) & set("swte")
         self.recent_uids: set[int] = set()
+        self._told_messages = 0  # how many messages the client believes to be here
         self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them
         self._owed: Told | None = None
         self._flagged: set[int] = set()
@@ -114,6 +117,7 @@ class Mailbox:
             raise errors.NotFound
         self.view: Snapshot = index.newest
         self._keywords_told = len(self.view.keywords)
+        self._told_messages = len(self.view.uids)
         if self.read_only:
             # EXAMINE shows them and takes them from nobody. What nobody has seen are the last ones.
             self.recent_uids = set(self.view.uids[-recent:]) if recent else set()
@@ -180,6 +184,9 @@ class Mailbox:
             return NOTHING
         self._walk(may_expunge)
         told, self._owed = self._owed or Told(), None
+        told.exists = len(self.view.uids) if len(self.view.uids) != self._told_messages else None
+        told.recent = len(self.recent_uids) if told.exists is not None else None
+        self._told_messages = len(self.view.uids)
         told.flags_changed = sorted(at for uid in self._flagged if (at := self.view.position(uid)) is not None)
         self._flagged = set()
         if len(self.view.keywords) != self._keywords_told:
@@ -195,17 +202,16 @@ class Mailbox:
                 return
             for at in reversed(step.expunged):
                 uid = self.view.uids[at]
-                told.expunged.append(at + 1)
-                told.vanished.append(uid)
                 self.recent_uids.discard(uid)
+                # What came and went since the client was told anything it never hears of.
+                if at < self._told_messages:
+                    told.expunged.append(at + 1)
+                    told.vanished.append(uid)
+            self._told_messages -= bisect_left(step.expunged, self._told_messages)
             self._flagged.update(uid for modseq, uids in step.flagged if modseq not in self._mine for uid in uids)
             self.view = step.snapshot
             if step.added:
-                told.exists = len(self.view.uids)
                 self._take_recent(step.added)
-                told.recent = len(self.recent_uids)
-            elif told.exists is not None:
-                told.exists = len(self.view.uids)
         self._mine.clear()
 
     def _take_recent(self, added: int) -> None:
