@@ -68,7 +68,7 @@ class Node:
         hashing = HashingThreads(settings.auth.threads, settings.auth.queue)
         counters = Counters(settings.redis.url)
         authenticator = Authenticator(database, counters, settings.auth, run=hashing.run, audit=audit)
-        started = [pubsub, wakeups, sessions, audit, recheck]
+        started: list[Any] = [pubsub, wakeups, sessions, audit, recheck]
         for service in started:
             service.start(gevent.spawn)
         indexes = Indexes(database, wakeups)
