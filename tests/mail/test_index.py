@@ -66,7 +66,9 @@ class Client:
     def __init__(self, snapshot: Snapshot):
         self.at = snapshot
         self.uids = list(snapshot.uids)
-        self.flags = {uid: snapshot.flag_bytes[number] for uid, number in zip(snapshot.uids, snapshot.flag_numbers, strict=True)}
+        self.flags = {
+            uid: snapshot.flag_bytes[number] for uid, number in zip(snapshot.uids, snapshot.flag_numbers, strict=True)
+        }
 
     def hear(self) -> None:
         while (step := self.at.step) is not None:

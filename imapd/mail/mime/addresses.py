@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from imapd.mail.mime.limits import ADDRESSES
 
+MISSING_MAILBOX = b"MISSING_MAILBOX"
 MISSING_HOST = b"MISSING_DOMAIN"
 
 
@@ -132,7 +133,9 @@ class _Reader:
             self.found.append(Address(None, None, b"".join(self.outside).strip(), None))
             self.in_group = True
             self._begin()
-        elif special == b"," and not (in_angle and self.words[:1] == [_AT]):
+        elif special == b"," and in_angle and self.words[:1] == [_AT]:
+            self.words.append(special)  # between the domains of an obs-route
+        elif special == b",":
             self._end()
         elif special == b";":
             self._end()
@@ -167,7 +170,9 @@ def _address(words: list[bytes], name: bytes | None) -> Address:
     while at >= 0 and words[at] is not _AT:
         at -= 1
     if at < 0:
-        mailbox = b"".join(words).strip()
-        return Address(name, route, mailbox, MISSING_HOST if mailbox else b"")
+        text = b"".join(words).strip()
+        if b" " in text and name is None:
+            return Address(_phrase(text), route, MISSING_MAILBOX, MISSING_HOST)
+        return Address(name, route, text, MISSING_HOST if text else b"")
     mailbox, host = b"".join(words[:at]).strip(), b"".join(words[at + 1 :]).strip()
     return Address(name, route, mailbox, host or MISSING_HOST)

@@ -139,22 +139,23 @@ class _Scanner:
 
     def _delimiter(self, line: int, place: int, last: bool) -> None:
         """Ends what is inside of the multipart whose delimiter this is, and begins its next part."""
+        if not last and len(self.parts) >= limits.PARTS:
+            self._forget(0)  # Whatever is open takes all that follows.
+            return
         before = line - 1
         if before > 0 and self.octets[before - 1 : before] == b"\r":
             before -= 1
         level = self.boundaries[place][1]
+        # The line end belongs to the delimiter, unless it is that of the blank line which ends a header.
+        end = max(before, self.open[-1].body_start)
         for part in self.open[level + 1 :]:
-            # The line end belongs to the delimiter, unless a blank line before it ended a header.
-            part.end = max(part.body_start, before)
+            part.end = end
         del self.open[level + 1 :]
         self._forget(place if last else place + 1)
         next_line = self.octets.find(b"\n", line)
         self.position = next_line + 1 if next_line >= 0 else self.size
         if not last:
-            if len(self.parts) >= limits.PARTS:
-                self._forget(0)  # The part that is one too many is left to its parent's body.
-            else:
-                self._begin(self.open[level], self.position)
+            self._begin(self.open[level], self.position)
 
     def _remember(self, boundary: bytes, level: int) -> None:
         self.boundaries.append((boundary, level))
