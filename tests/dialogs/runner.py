@@ -278,7 +278,7 @@ class Runner:
         yield text[position:].encode()
 
     def _told(self, step: Step, reply: Reply, why: str) -> Told:
-        said = "".join(f"\n    * {line[:400].decode('utf-8', 'replace')}" for line in reply.untagged)
+        said = "".join(f"\n    * {line[:2000].decode('utf-8', 'replace')}" for line in reply.untagged)
         tagged = f"\n    {reply.status} {reply.text.decode('utf-8', 'replace')}" if reply.status else ""
         about = f"{self.story.path.name}:{step.line}: connection {step.connection}: {step.verb} {step.text}"
         return Told(f"{about}\n  {why}\n  it said:{said}{tagged}")
