@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from imapd.protocol.registry import command
+from imapd.protocol.registry import Done, command
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Parameters of CREATE (RFC 4466 section 2.2): name -> reader of its value. Extensions add theirs.
 CREATE_PARAMETERS: dict[bytes, Callable[[Cursor], Any]] = {}
+
+# What CREATE tells of the new mailbox: response codes. The first that is one counts; extensions add theirs.
+CREATED: list[Callable[[Session, str], bytes | None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,12 @@ def parse_rename(cursor: Cursor) -> Rename:
 
 
 @command("CREATE", parse_create, states=AUTHENTICATED_UP)
-def create(session: Session, args: Create) -> Iterator[Output]:
+def create(session: Session, args: Create) -> Generator[Output, None, Done]:
     # RFC 3501 6.3.3: a delimiter at the end only declares that names will be made under this one.
-    session.account.create(args.name.removesuffix("/"), special_use=args.parameters.get(b"USE"))
+    name = args.name.removesuffix("/")
+    session.account.create(name, special_use=args.parameters.get(b"USE"))
     yield from ()
+    return Done(code=next((code for told in CREATED if (code := told(session, name))), None))
 
 
 @command("DELETE", parse_name, states=AUTHENTICATED_UP)

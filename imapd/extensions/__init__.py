@@ -17,6 +17,7 @@ from imapd.extensions import (
     move,
     multiappend,
     namespace,
+    objectid,
     sasl_ir,
     searchres,
     special_use,
@@ -46,4 +47,5 @@ EXTENSIONS = (
     within,
     multiappend,
     appendlimit,
+    objectid,
 )
