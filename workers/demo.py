@@ -31,6 +31,7 @@ from workers.types import TYPES
 ROOT = Path(__file__).resolve().parent.parent
 DRAIN_SECONDS = 5
 READY_SECONDS = 60
+PATIENT_SECONDS = 8
 WIDE = 100_000  # connections
 POSTGRES_CONNECTIONS = 150  # of the 200 that the embedded one takes
 
@@ -171,10 +172,15 @@ class Demo:
         return server, notices
 
     def _wait_until_ready(self, server: subprocess.Popen[bytes], notices: socket.socket) -> bool:
-        deadline = time.monotonic() + READY_SECONDS
+        began = time.monotonic()
+        told = False
         while server.poll() is None and not self._stop_asked:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > READY_SECONDS:
                 raise ProgramError(f"the server was not ready within {READY_SECONDS} s: see {self._log}")
+            if waited > PATIENT_SECONDS and not told:
+                self._say(f"The server takes its time; what it says is in {_short(self._log)}")
+                told = True
             if select.select([notices], [], [], 0.1)[0] and b"READY=1" in notices.recv(4096).split(b"\n"):
                 return True
         return False
