@@ -24,6 +24,7 @@ from imapd.settings import Limits
 NEVER = float("inf")
 _READ, _WRITE = 1, 2  # the event masks of libev and libuv
 _FLUSH_AT = 32 << 10
+_TURN_SECONDS = 0.01  # so long one client is served while others wait
 _SCRATCH = memoryview(bytearray(64 << 10))  # every recv of the worker goes through it: nobody switches meanwhile
 
 
@@ -36,8 +37,8 @@ class Connection:
 
     __slots__ = (
         "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_ended", "_farewell", "_hub", "_limits",
-        "_login_until", "_out", "_out_octets", "_reader", "_socket", "_tls", "_waiting", "_woken", "in_command",
-        "is_loopback", "is_tls", "listener", "peer", "received_at",
+        "_login_until", "_out", "_out_octets", "_reader", "_socket", "_tls", "_turn_began", "_waiting", "_woken",
+        "in_command", "is_loopback", "is_tls", "listener", "peer", "received_at",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Connection:
         self._certificates = certificates
         self._authenticated = authenticated
         self._login_until = self.received_at + limits.login_seconds
+        self._turn_began = self.received_at
         self._socket = plain
         self._tls: TlsStream | None = None
         self._hub = get_hub()
@@ -82,6 +84,7 @@ class Connection:
         while True:
             octets = self._next()
             if octets is not None:
+                self._give_way()
                 return octets
             self._pause(self._reader, self._patience())
 
@@ -215,6 +218,7 @@ class Connection:
                 self._write_socket(self._tls.encrypt(view[start : start + RECORD_OCTETS]))
         else:
             self._write_socket(octets)
+        self._give_way()
 
     def _flush_or_end(self) -> None:
         try:
@@ -292,6 +296,17 @@ class Connection:
                 watcher.stop()
             self._waiting = None
             self._deadline = NEVER
+            self._turn_began = time.monotonic()
+
+    def _give_way(self) -> None:
+        """A client that sends without end and reads at once never makes us wait, and nobody else would have a turn."""
+        if time.monotonic() - self._turn_began >= _TURN_SECONDS:
+            # Not gevent.sleep(0): dozens of those may pass before the loop looks at sockets again. A timer comes after.
+            timer = self._hub.loop.timer(0)
+            try:
+                self._pause(timer, NEVER)
+            finally:
+                timer.close()
 
     def _resume(self) -> None:
         if self._waiting is not None:
