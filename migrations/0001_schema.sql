@@ -135,6 +135,11 @@ CREATE TABLE contents (
     PRIMARY KEY (organization_id, content_id),
     UNIQUE (organization_id, sha256)
 ) WITH (toast_tuple_target = 512);
+-- What FETCH asks of whole mailboxes stays in the row; texts that only SEARCH looks at are kept apart.
+ALTER TABLE contents
+    ALTER COLUMN envelope SET STORAGE MAIN,
+    ALTER COLUMN body_structure SET STORAGE MAIN,
+    ALTER COLUMN header SET STORAGE MAIN;
 
 -- A message of a folder: thin, so that a flag change stays a HOT update. flags: 1 \Answered 2 \Flagged 4 \Deleted 8 \Seen 16 \Draft.
 CREATE TABLE messages (
