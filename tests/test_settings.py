@@ -98,7 +98,7 @@ def test_a_mistake_is_one_line_with_file_line_and_key(tmp_path: Path, text: str,
 
 
 def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nothing.yaml: No such file"):
+    with pytest.raises(ConfigError, match=r"nothing\.yaml: No such file"):
         load(tmp_path / "nothing.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"binary.yaml"):

@@ -99,7 +99,7 @@ class Master:
         if self._accept_again_at and now >= self._accept_again_at:
             self._accept_again_at = 0.0
             self._accept()
-        if self._reload_wanted and self._workforce.settled and not self._stopping:
+        if self._reload_wanted and self._workforce.may_change and not self._stopping:
             self._reload_wanted = False
             self._reload()
         self._tell_ready()

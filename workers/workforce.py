@@ -37,7 +37,8 @@ class Workforce:
         selector: selectors.BaseSelector,
     ):
         self._types = types
-        self._settings = self._before = settings
+        self._settings = settings
+        self._proven: tuple[int, Settings] | None = None  # the last generation of which everybody was ready
         self._listeners = listeners
         self._admission = admission
         self._selector = selector
@@ -45,6 +46,7 @@ class Workforce:
         self._more = 0  # by TTIN and TTOU
         self._back_off: defaultdict[Slot, BackOff] = defaultdict(BackOff)
         self._start_at: dict[Slot, float] = {}
+        self._fails = False  # somebody of this generation has died before it was complete
         self._draining = False
         self.processes: list[Process] = []
         #: A worker has said that it will never run with these settings.
@@ -58,15 +60,18 @@ class Workforce:
         return sum(self._count(kind) for kind in self._types if kind.takes_connections)
 
     @property
-    def settled(self) -> bool:
-        """No change of generations is under way."""
-        return all(process.leaving or process.generation == self._generation for process in self.processes)
+    def may_change(self) -> bool:
+        """No change of generations is under way, or one that does not succeed."""
+        return self._fails or all(p.leaving or p.generation == self._generation for p in self.processes)
 
     @property
     def serving(self) -> bool:
-        """Of every type that there should be, one is ready."""
-        ready = {process.kind.name for process in self.processes if process.ready and not process.leaving}
-        return all(kind.name in ready for kind in self._types if self._count(kind))
+        """Of every type that there should be, one is ready, and none is about to be."""
+        staying = [process for process in self.processes if not process.leaving]
+        ready = {process.kind.name for process in staying if process.ready}
+        return all(process.ready for process in staying) and all(
+            kind.name in ready for kind in self._types if self._count(kind)
+        )
 
     def by_load(self) -> list[Process]:
         """Who may get a connection: of the newest generation first, there the one with the fewest sessions."""
@@ -114,9 +119,9 @@ class Workforce:
 
     def replace(self, settings: Settings) -> None:
         """A new generation. The old one serves until the new one is ready, then its sessions may finish."""
-        self._before = self._settings
         self._settings = settings
         self._generation += 1
+        self._fails = False
         self._start_at.clear()
         self._back_off.clear()
         self.start()
@@ -162,14 +167,17 @@ class Workforce:
                 process.kill("stuck")
             elif now >= process.drain_at and not self._draining:
                 self._drain(process)
-        if not self.settled and self._complete():
+        if self._complete():
+            self._proven = (self._generation, self._settings)
+            self._fails = False
             for process in self.processes:
                 if process.generation != self._generation and not process.leaving:
                     self._retire(process)
         self.start()
 
     def _complete(self) -> bool:
-        ready = {(p.kind.name, p.number) for p in self.processes if p.ready and p.generation == self._generation}
+        staying = (p for p in self.processes if p.generation == self._generation and not p.leaving)
+        ready = {(p.kind.name, p.number) for p in staying if p.ready}
         return all(slot in ready for slot, _ in self._slots())
 
     def reap(self) -> list[Process]:
@@ -195,21 +203,18 @@ class Workforce:
         if process.dismissed or process.generation != self._generation:
             return
         slot = (process.kind.name, process.number)
+        self._fails = True
+        self._start_at[slot] = now + self._back_off[slot].delay(now - process.started_at)
         if code == EXIT_CONFIG:
             self._give_up()
-        else:
-            self._start_at[slot] = now + self._back_off[slot].delay(now - process.started_at)
 
     def _give_up(self) -> None:
         """These settings do not work: back to those before, if there are any that still serve."""
-        if self.settled:
-            self.unusable = True
+        if self._proven is None or self._proven[0] == self._generation:
+            self.unusable = self._proven is None
             return
         log.error("the new configuration does not work; the old one stays")
-        self._generation = max(
-            p.generation for p in self.processes if not p.leaving and p.generation < self._generation
-        )
-        self._settings = self._before
+        self._generation, self._settings = self._proven
         self._start_at.clear()
         for process in self.processes:
             if process.generation > self._generation:

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""SIGHUP brings new workers and settings and leaves sessions alone; TTIN and TTOU change the number; what systemd hears."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from imapd.net import farewells
+from tests.workers.running import EchoServer, eventually, free_port
+
+Serving = Callable[..., EchoServer]
+
+
+def reload(server: EchoServer) -> None:
+    """Until the old workers that have no sessions are gone."""
+    before = server.children()
+    server.signal(signal.SIGHUP)
+    eventually(lambda: len(set(server.children()) - set(before)) == server.values["server"]["workers"])
+
+
+def test_new_clients_get_new_workers_and_old_sessions_go_on(serving: Serving) -> None:
+    server = serving()
+    old = server.client()
+    server.configure(imap={"id": {"name": "second"}})
+    reload(server)
+    new = eventually(lambda: (client := server.client()).greeting.endswith("second") and client)
+    assert new.worker != old.worker
+    assert old.ask("still here") == "still here"
+    old.ask("quit")
+    eventually(lambda: old.worker not in server.children() and len(server.children()) == 2)
+    assert new.ask("still here") == "still here"
+    assert not server.events("worker died")
+
+
+def test_old_sessions_do_not_go_on_for_ever(serving: Serving) -> None:
+    server = serving(server={"retire_seconds": 1, "workers": 1})
+    old = server.client()
+    reload(server)
+    assert old.line() == farewells.SHUTTING_DOWN.decode().rstrip()
+
+
+def test_a_bad_configuration_changes_nothing(serving: Serving) -> None:
+    server = serving()
+    client = server.client()
+    pids = set(server.children())
+    server.config.write_text("server:\n  port: 0\n")
+    server.signal(signal.SIGHUP)
+    failed = eventually(lambda: server.events("configuration not loaded; the old one stays"))
+    assert ":2: server.port: must be at least 1" in failed[0]["error"]
+    assert client.ask("still here") == "still here"
+    assert set(server.children()) == pids
+    assert server.client().greeting.startswith("hello")
+
+
+def test_a_configuration_that_no_worker_runs_with_is_taken_back(serving: Serving) -> None:
+    server = serving()
+    pids = set(server.children())
+    server.configure(imap={"id": {"name": "second", "crash": "78"}})
+    server.signal(signal.SIGHUP)
+    eventually(lambda: server.events("the new configuration does not work; the old one stays"))
+    eventually(lambda: set(server.children()) == pids)
+    assert server.client().greeting.endswith("first")
+    server.configure(imap={"id": {"name": "third"}})
+    reload(server)
+    eventually(lambda: server.client().greeting.endswith("third"))
+
+
+def test_while_new_workers_crash_the_old_ones_serve(serving: Serving) -> None:
+    server = serving()
+    server.configure(imap={"id": {"name": "second", "crash": "1"}})
+    server.signal(signal.SIGHUP)
+    eventually(lambda: len(server.events("worker died")) > 3)
+    assert server.client().greeting.endswith("first")
+    server.configure(imap={"id": {"name": "third"}})
+    server.signal(signal.SIGHUP)
+    eventually(lambda: server.client().greeting.endswith("third"))
+
+
+def test_listeners_come_and_go(serving: Serving) -> None:
+    server = serving()
+    old_port, new_port = server.port, free_port()
+    client = server.client()
+    server.configure(server={"port": new_port})
+    server.signal(signal.SIGHUP)
+    eventually(lambda: server.events("configuration loaded"))
+    assert server.client(port=new_port).greeting.startswith("hello")
+    assert client.ask("still here") == "still here"
+    socket.create_server(("127.0.0.1", old_port)).close()
+
+
+def test_a_listener_that_cannot_be_had_keeps_the_old_configuration(serving: Serving) -> None:
+    server = serving()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server.configure(server={"port": taken.getsockname()[1]})
+        server.signal(signal.SIGHUP)
+        eventually(lambda: server.events("configuration not loaded; the old one stays"))
+    assert server.client().greeting.startswith("hello")
+
+
+def test_many_reloads_in_a_row(serving: Serving) -> None:
+    server = serving()
+    client = server.client()
+    for _ in range(30):
+        server.signal(signal.SIGHUP)
+        time.sleep(0.02)
+        assert server.client().ask("x") == "x"
+    assert client.ask("still here") == "still here"
+    assert not server.events("worker died")
+    for other in server.clients[1:]:
+        other.close()
+    eventually(lambda: len(server.children()) <= 3, 15)
+
+
+def test_ttin_and_ttou_change_the_number(serving: Serving) -> None:
+    server = serving()
+    server.signal(signal.SIGTTIN)
+    eventually(lambda: len(server.children()) == 3)
+    for _ in range(4):
+        server.signal(signal.SIGTTOU)
+        time.sleep(0.1)
+    eventually(lambda: len(server.children()) == 1)
+    assert server.client().greeting.startswith("hello")
+    assert not server.events("worker died")
+
+
+def test_systemd_is_told(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(10)
+        server = EchoServer(tmp_path)
+        server.start(NOTIFY_SOCKET=address, WATCHDOG_USEC="900000")
+        told: list[str] = []
+
+        def hear(word: str) -> bool:
+            while not any(word in message for message in told):
+                told.append(manager.recv(4096).decode())
+            told.clear()
+            return True
+
+        assert hear("READY=1")
+        assert hear("WATCHDOG=1")
+        assert hear("WATCHDOG=1")
+        server.signal(signal.SIGHUP)
+        assert hear("RELOADING=1\nMONOTONIC_USEC=")
+        assert hear("READY=1")
+        server.signal(signal.SIGTERM)
+        assert hear("STOPPING=1")
+        assert server.stop() == 0
+
+
+def test_listeners_of_systemd_are_taken_over(tmp_path: Path) -> None:
+    """Played by a shell, which keeps its process id through exec: LISTEN_PID has to name it."""
+    server = EchoServer(tmp_path)
+    with socket.create_server(("127.0.0.1", server.port)) as listener:
+        script = f'exec 3<&{listener.fileno()}; export LISTEN_PID=$$; exec "$0" "$@"'
+        server.start(
+            through=("sh", "-c", script), descriptors=(listener.fileno(),), LISTEN_FDS="1", LISTEN_FDNAMES="imap"
+        )
+    assert server.client().greeting.startswith("hello")
+    assert server.stop() == 0
