@@ -31,7 +31,7 @@ _TICK_SECONDS = 0.1
 _TICKS_A_SECOND = 10
 _WORST_OF_SECONDS = 60
 #: After the master's death: so long for farewells, and then the kernel ends us even where a greenlet hangs.
-_LAST_SECONDS = 3
+_LAST_SECONDS = 2
 
 _plain_socket = gevent.monkey.get_original("socket", "socket")
 

@@ -3,6 +3,7 @@
 
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -152,12 +153,18 @@ def test_systemd_is_told(tmp_path: Path) -> None:
 
 
 def test_listeners_of_systemd_are_taken_over(tmp_path: Path) -> None:
-    """Played by a shell, which keeps its process id through exec: LISTEN_PID has to name it."""
+    """LISTEN_PID has to name the process, which keeps its id through exec."""
     server = EchoServer(tmp_path)
     with socket.create_server(("127.0.0.1", server.port)) as listener:
-        script = f'exec 3<&{listener.fileno()}; export LISTEN_PID=$$; exec "$0" "$@"'
+        script = (
+            f"import os, sys; os.dup2({listener.fileno()}, 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
+            "os.execv(sys.argv[1], sys.argv[1:])"
+        )
         server.start(
-            through=("sh", "-c", script), descriptors=(listener.fileno(),), LISTEN_FDS="1", LISTEN_FDNAMES="imap"
+            through=(sys.executable, "-c", script),
+            descriptors=(listener.fileno(),),
+            LISTEN_FDS="1",
+            LISTEN_FDNAMES="imap",
         )
     assert server.client().greeting.startswith("hello")
     assert server.stop() == 0
