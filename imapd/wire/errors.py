@@ -9,7 +9,7 @@ class BadSyntax(Exception):
 
 
 class BadName(BadSyntax):
-    """A string that is no mailbox name stands where one belongs: to the grammar it is right, but there is no such name."""
+    """A string that is right by the grammar stands where a mailbox name belongs, and no mailbox can have that name."""
 
 
 class TooLong(Exception):
