@@ -91,6 +91,7 @@ CREATE TABLE folders (
     size            bigint NOT NULL DEFAULT 0,
     deleted_size    bigint NOT NULL DEFAULT 0,
     recent_uid      bigint NOT NULL DEFAULT 1,      -- from this UID on no session has been told \Recent
+    recent          bigint NOT NULL DEFAULT 0,      -- so many messages are there
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, folder_id),
     UNIQUE (organization_id, mailbox_id, name),

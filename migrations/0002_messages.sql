@@ -96,7 +96,8 @@ DECLARE
     box bigint;
 BEGIN
     UPDATE folders f SET messages = f.messages + number, size = f.size + octets, unseen = f.unseen + not_seen,
-           deleted = f.deleted + to_delete, deleted_size = f.deleted_size + to_delete_octets
+           deleted = f.deleted + to_delete, deleted_size = f.deleted_size + to_delete_octets,
+           recent = f.recent + greatest(number, 0)
      WHERE f.organization_id = org AND f.folder_id = folder RETURNING f.mailbox_id INTO box;
     IF number = 0 AND octets = 0 THEN
         RETURN;
@@ -267,15 +268,20 @@ BEGIN
             DELETE FROM messages m USING messages_in(org, grp, folder, targets) found
              WHERE m.ctid = found.place AND (NOT only_deleted OR m.flags & 4 <> 0)
             RETURNING m.uid, m.folder_id, m.size, m.flags)
-        SELECT d.folder_id, count(*) AS number, sum(d.size)::bigint AS octets,
+        SELECT d.folder_id, count(*) FILTER (WHERE d.uid >= f.recent_uid) AS recent, count(*) AS number, sum(d.size)::bigint AS octets,
                count(*) FILTER (WHERE d.flags & 8 = 0) AS not_seen,
                count(*) FILTER (WHERE d.flags & 4 <> 0) AS to_delete,
                coalesce(sum(d.size) FILTER (WHERE d.flags & 4 <> 0), 0)::bigint AS to_delete_octets,
                array_agg(d.uid) AS uids
-          FROM d GROUP BY d.folder_id ORDER BY d.folder_id
+          FROM d JOIN folders f ON f.organization_id = org AND f.folder_id = d.folder_id
+         GROUP BY d.folder_id ORDER BY d.folder_id
     LOOP
         PERFORM charge(org, tally.folder_id, -tally.number, -tally.octets, -tally.not_seen, -tally.to_delete,
                        -tally.to_delete_octets);
+        IF tally.recent > 0 THEN
+            UPDATE folders f SET recent = f.recent - tally.recent
+             WHERE f.organization_id = org AND f.folder_id = tally.folder_id;
+        END IF;
         gone := gone || tally.uids;
     END LOOP;
     RETURN gone;
@@ -372,14 +378,15 @@ DECLARE
     seen_to bigint;
     claimed bigint[];
 BEGIN
-    SELECT g.uid_next INTO seen_to FROM folder_groups g WHERE g.organization_id = org AND g.group_id = grp;
+    SELECT g.uid_next INTO seen_to FROM folder_groups g
+     WHERE g.organization_id = org AND g.group_id = grp FOR NO KEY UPDATE;
     WITH old AS (
         SELECT f.folder_id, f.recent_uid FROM folders f
          WHERE f.organization_id = org AND f.group_id = grp AND (folder IS NULL OR f.folder_id = folder)
            AND f.recent_uid < seen_to
          ORDER BY f.folder_id FOR NO KEY UPDATE),
     moved AS (
-        UPDATE folders f SET recent_uid = seen_to FROM old
+        UPDATE folders f SET recent_uid = seen_to, recent = 0 FROM old
          WHERE f.organization_id = org AND f.folder_id = old.folder_id)
     SELECT array_agg(m.uid ORDER BY m.uid) INTO claimed
       FROM old JOIN messages m ON m.organization_id = org AND m.group_id = grp AND m.folder_id = old.folder_id

@@ -91,7 +91,7 @@ BEGIN
                  ELSE int8multirange(int8range(taken.first, taken.first + cardinality(uids))) END);
     INSERT INTO changes (organization_id, group_id, modseq, expunged)
     SELECT org, grp, t.now_modseq, uid_set(uids) FROM take_uids(org, grp, 0) t;
-    UPDATE folders f SET group_id = target_group, recent_uid = taken.first
+    UPDATE folders f SET group_id = target_group, recent_uid = taken.first, recent = f.messages
      WHERE f.organization_id = org AND f.folder_id = folder;
 END $$;
 
@@ -143,6 +143,7 @@ BEGIN
         PERFORM charge(org, folder, -was.messages, -was.size, 0, 0, 0);
         UPDATE folders f SET mailbox_id = box WHERE f.organization_id = org AND f.folder_id = folder;
         PERFORM charge(org, folder, was.messages, was.size, 0, 0, 0);
+        UPDATE folders f SET recent = f.recent - was.messages WHERE f.organization_id = org AND f.folder_id = folder;
     END IF;
     UPDATE folders f SET name = named WHERE f.organization_id = org AND f.folder_id = folder;
 END $$;

@@ -3,7 +3,7 @@
 
 from typing import NamedTuple
 
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Prepared
 
 
 class OwnMailbox(NamedTuple):
@@ -31,17 +31,28 @@ class Grant(NamedTuple):
     rights: str
 
 
+USER = Prepared(
+    "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, d.name, m.local_part || '@' || d.name"
+    "  FROM users u"
+    "  JOIN mailboxes m ON m.organization_id = u.organization_id AND m.user_id = u.user_id AND NOT m.disabled"
+    "  JOIN domains d ON d.domain_id = m.domain_id AND NOT d.disabled"
+    " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
+    " ORDER BY m.mailbox_id"
+)
+GRANTS = Prepared(
+    "SELECT m.mailbox_id, m.local_part || '@' || d.name, a.folder_id, a.rights"
+    "  FROM shared_mailbox_access a"
+    "  JOIN mailboxes m USING (organization_id, mailbox_id)"
+    "  JOIN domains d ON d.domain_id = m.domain_id"
+    " WHERE a.organization_id = %s AND a.grantee IN (%s, 'anyone') AND m.user_id IS DISTINCT FROM %s"
+    "   AND NOT m.disabled AND NOT d.disabled"
+    " ORDER BY 2, 3"
+)
+
+
 def user(database: Database, organization_id: int, user_id: int) -> User | None:
     """The user with all mailboxes, oldest first; None where there is no such user or it is disabled."""
-    rows = database.rows(
-        "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, d.name, m.local_part || '@' || d.name"
-        "  FROM users u"
-        "  JOIN mailboxes m ON m.organization_id = u.organization_id AND m.user_id = u.user_id AND NOT m.disabled"
-        "  JOIN domains d ON d.domain_id = m.domain_id AND NOT d.disabled"
-        " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
-        " ORDER BY m.mailbox_id",
-        (organization_id, user_id),
-    )
+    rows = database.rows(USER, (organization_id, user_id))
     if not rows:
         return None
     return User(rows[0][0], rows[0][1], [OwnMailbox(*row[2:]) for row in rows])
@@ -49,16 +60,7 @@ def user(database: Database, organization_id: int, user_id: int) -> User | None:
 
 def grants(database: Database, organization_id: int, user_id: int) -> list[Grant]:
     """What others share with the user; a mailbox of their own does not count."""
-    rows = database.rows(
-        "SELECT m.mailbox_id, m.local_part || '@' || d.name, a.folder_id, a.rights"
-        "  FROM shared_mailbox_access a"
-        "  JOIN mailboxes m USING (organization_id, mailbox_id)"
-        "  JOIN domains d ON d.domain_id = m.domain_id"
-        " WHERE a.organization_id = %s AND a.grantee IN (%s, 'anyone') AND m.user_id IS DISTINCT FROM %s"
-        "   AND NOT m.disabled AND NOT d.disabled"
-        " ORDER BY 2, 3",
-        (organization_id, f"u{user_id}", user_id),
-    )
+    rows = database.rows(GRANTS, (organization_id, f"u{user_id}", user_id))
     return [Grant(*row) for row in rows]
 
 

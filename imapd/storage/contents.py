@@ -2,12 +2,13 @@
 """Contents: one row per distinct body within an organisation. Putting them in with their messages, and asking them."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from psycopg2 import extensions, sql
+from psycopg2 import extensions
 
 from imapd.storage.messages import Appended
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Prepared
 
 # bytea as bytes, wherever it comes from: a memoryview over a larger buffer would keep the whole answer alive.
 extensions.register_type(
@@ -64,7 +65,7 @@ def _append_statement() -> str:
     )
 
 
-APPEND = _append_statement()
+APPEND = Prepared(_append_statement())
 
 
 def append(
@@ -97,13 +98,17 @@ def columns(
     database: Database, organization_id: int, content_ids: Collection[int], names: Sequence[str]
 ) -> dict[int, tuple[Any, ...]]:
     """The columns of these contents, by content id."""
+    rows = database.rows(_columns_statement(tuple(names)), (organization_id, list(content_ids)))
+    return {row[0]: row[1:] for row in rows}
+
+
+@lru_cache(256)
+def _columns_statement(names: tuple[str, ...]) -> Prepared:
     if not COLUMNS.issuperset(names):
         raise ValueError("no such column")
-    statement = sql.SQL(
-        "SELECT content_id, {} FROM contents WHERE organization_id = %s AND content_id = ANY(%s)"
-    ).format(sql.SQL(", ").join(map(sql.Identifier, names)))
-    rows = database.rows(statement, (organization_id, list(content_ids)))  # type: ignore[arg-type]
-    return {row[0]: row[1:] for row in rows}
+    return Prepared(
+        "SELECT content_id, " + ", ".join(names) + " FROM contents WHERE organization_id = %s AND content_id = ANY(%s)"
+    )
 
 
 # How each kind of test of matching() is asked; %s stands for what it compares with.

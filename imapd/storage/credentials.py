@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Prepared
 
 
 class Credentials(NamedTuple):
@@ -26,28 +26,30 @@ class Standing(NamedTuple):
     domain: str
 
 
+FIND = Prepared(
+    """
+    SELECT u.organization_id, u.user_id, u.password_hash, u.password_version,
+           o.disabled OR d.disabled OR m.disabled OR u.disabled
+    FROM domains d
+    JOIN organizations o ON o.organization_id = d.organization_id
+    JOIN LATERAL (
+        SELECT mailbox_id FROM mailboxes
+        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = %(local_part)s
+        UNION ALL
+        SELECT mailbox_id FROM aliases
+        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = %(local_part)s
+    ) address ON true
+    JOIN mailboxes m ON m.organization_id = d.organization_id AND m.mailbox_id = address.mailbox_id
+    JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
+    WHERE d.name = %(domain)s
+    LIMIT 1
+    """
+)
+
+
 def find(database: Database, local_part: str, domain: str) -> Credentials | None:
     """Whose address this is: of a mailbox with a user, or an alias of one."""
-    row = database.row(
-        """
-        SELECT u.organization_id, u.user_id, u.password_hash, u.password_version,
-               o.disabled OR d.disabled OR m.disabled OR u.disabled
-        FROM domains d
-        JOIN organizations o ON o.organization_id = d.organization_id
-        JOIN LATERAL (
-            SELECT mailbox_id FROM mailboxes
-            WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = %(local_part)s
-            UNION ALL
-            SELECT mailbox_id FROM aliases
-            WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = %(local_part)s
-        ) address ON true
-        JOIN mailboxes m ON m.organization_id = d.organization_id AND m.mailbox_id = address.mailbox_id
-        JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
-        WHERE d.name = %(domain)s
-        LIMIT 1
-        """,
-        {"local_part": local_part, "domain": domain},
-    )
+    row = database.row(FIND, {"local_part": local_part, "domain": domain})
     return Credentials(*row) if row else None
 
 

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Folders: their counters, their life and their names within a mailbox. The rules stand in migrations/0003_folders.sql."""
+"""Folders: their counters, their life, their names within a mailbox. The rules stand in migrations/0003_folders.sql."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Prepared
 
 COLUMNS = (
     "f.folder_id, f.mailbox_id, f.group_id, f.name, f.special_use, f.messages, f.unseen, f.deleted, f.size,"
-    " f.deleted_size, g.uid_validity, g.uid_next, g.modseq,"
-    " CASE WHEN f.recent_uid >= g.uid_next THEN 0 ELSE"
-    "   (SELECT count(*) FROM messages m WHERE m.organization_id = f.organization_id AND m.group_id = f.group_id"
-    "       AND m.folder_id = f.folder_id AND m.uid >= f.recent_uid) END AS recent"
+    " f.deleted_size, g.uid_validity, g.uid_next, g.modseq, f.recent"
 )
 SOURCE = " FROM folders f JOIN folder_groups g USING (organization_id, group_id)"
+
+OF_MAILBOXES = Prepared(
+    "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) ORDER BY f.name"
+)
+NAMED = Prepared(
+    "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
+)
+SUBSCRIPTIONS = Prepared("SELECT name FROM subscriptions WHERE organization_id = %s AND user_id = %s")
 
 
 class Folder(NamedTuple):
@@ -37,19 +42,13 @@ class Folder(NamedTuple):
 
 def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Folder]:
     """All folders of these mailboxes, in order of name."""
-    rows = database.rows(
-        "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) ORDER BY f.name",
-        (organization_id, list(mailbox_ids)),
-    )
+    rows = database.rows(OF_MAILBOXES, (organization_id, list(mailbox_ids)))
     return [Folder(*row) for row in rows]
 
 
 def named(database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str) -> list[Folder]:
     """The folders of this name, one a mailbox at most."""
-    rows = database.rows(
-        "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s",
-        (organization_id, list(mailbox_ids), name),
-    )
+    rows = database.rows(NAMED, (organization_id, list(mailbox_ids), name))
     return [Folder(*row) for row in rows]
 
 
@@ -74,7 +73,10 @@ def delete(database: Database, organization_id: int, folder_id: int) -> int:
 def rename(
     database: Database, organization_id: int, mailbox_id: int, old: str, target_mailbox_id: int, new: str
 ) -> list[int]:
-    """Renames a folder and its inferiors; returns the groups touched. Raises errors.NotFound, AlreadyExists, OverQuota."""
+    """Renames a folder and its inferiors; returns the groups touched.
+
+    Raises errors.NotFound, AlreadyExists, OverQuota.
+    """
     row = database.row(
         "SELECT rename_tree(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, old, target_mailbox_id, new)
     )
@@ -95,10 +97,7 @@ def rename_inbox(
 
 def subscriptions(database: Database, organization_id: int, user_id: int) -> set[str]:
     """The names that a user has subscribed, existing or not."""
-    rows = database.rows(
-        "SELECT name FROM subscriptions WHERE organization_id = %s AND user_id = %s", (organization_id, user_id)
-    )
-    return {name for (name,) in rows}
+    return {name for (name,) in database.rows(SUBSCRIPTIONS, (organization_id, user_id))}
 
 
 def subscribe(database: Database, organization_id: int, user_id: int, name: str) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Prepared
 
 RANGE = re.compile(r"\[(\d+),(\d+)\)")
 LAST_UID = 4294967295
@@ -69,7 +69,7 @@ class Copied(NamedTuple):
 
 def multirange(uids: Iterable[range]) -> str:
     """Ranges of UIDs as an int8multirange literal."""
-    return "{%s}" % ",".join("[%d,%d)" % (r.start, r.stop) for r in uids)
+    return "{" + ",".join(f"[{r.start},{r.stop})" for r in uids) + "}"
 
 
 def ranges(text: str | None) -> list[range]:
@@ -77,9 +77,21 @@ def ranges(text: str | None) -> list[range]:
     return [range(int(low), int(high)) for low, high in RANGE.findall(text)] if text else []
 
 
+NEWS_SINCE = Prepared("SELECT * FROM news_since(%s, %s, %s, %s)")
+STORE_FLAGS = Prepared(
+    "SELECT s.stored, s.refused::text, s.changed::text, (s.news).*"
+    " FROM store_flags(%s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s, %s) s"
+)
+EXPUNGE = Prepared("SELECT * FROM expunge_messages(%s, %s, %s, %s::int8multirange, true, %s)")
+COPY = Prepared(
+    "SELECT c.validity, c.first, c.source, c.target_group, (c.news).*"
+    " FROM copy_messages(%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s) c"
+)
+
+
 def news_since(database: Database, view: View, known: int) -> News:
     """What the view has to learn since a modseq; 0: all of it."""
-    row = database.row("SELECT * FROM news_since(%s, %s, %s, %s)", (*view, known))
+    row = database.row(NEWS_SINCE, (*view, known))
     assert row
     return News(*row)
 
@@ -98,8 +110,7 @@ def store_flags(
 ) -> Stored:
     """STORE: op '+', '-' or '='. Raises errors.LimitReached at too many keywords."""
     row = database.row(
-        "SELECT s.stored, s.refused::text, s.changed::text, (s.news).*"
-        " FROM store_flags(%s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s, %s) s",
+        STORE_FLAGS,
         (*view, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since, known),
     )
     assert row
@@ -109,10 +120,7 @@ def store_flags(
 def expunge(database: Database, view: View, uids: Iterable[range] | None, known: int) -> News:
     r"""Removes what is \Deleted, of these UIDs only where given."""
     targets = [range(1, LAST_UID + 1)] if uids is None else uids
-    row = database.row(
-        "SELECT * FROM expunge_messages(%s, %s, %s, %s::int8multirange, true, %s)",
-        (*view, multirange(targets), known),
-    )
+    row = database.row(EXPUNGE, (*view, multirange(targets), known))
     assert row
     return News(*row)
 
@@ -129,8 +137,7 @@ def copy(
 ) -> Copied:
     """COPY or MOVE into a folder of the same organisation. Raises errors.NoTarget, OverQuota, LimitReached."""
     row = database.row(
-        "SELECT c.validity, c.first, c.source, c.target_group, (c.news).*"
-        " FROM copy_messages(%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s) c",
+        COPY,
         (*view, multirange(uids), folder_id, keep_mask, keep_words, moving, known),
     )
     assert row

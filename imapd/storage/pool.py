@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A bounded pool of PostgreSQL connections.
 
-A statement outside a transaction is one round trip and its own transaction. Waiting uses threading primitives only: cooperative in a patched worker, plain in the operator's command.
+A statement outside a transaction is one round trip and its own transaction. Waiting uses
+threading primitives only: cooperative in a patched worker, plain in the operator's command.
 """
 
+import itertools
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +39,49 @@ MEANING: dict[str, type[errors.MailError]] = {
     "40001": errors.InUse,
     "40P01": errors.InUse,
 }
+
+
+class Prepared:
+    """A statement that a connection plans once. Planning costs more than running for all that is asked often.
+
+    Written like any other, with %s or %(name)s; each parameter must stand where PostgreSQL can tell its type.
+    """
+
+    _PLACE = re.compile(r"%(?:s|%|\((\w+)\)s)")
+    _numbers = itertools.count(1)
+
+    def __init__(self, sql: str):
+        self._names: list[str] = []  # of %(name)s, in order of $1, $2 …
+        self._count = 0
+        self.name = f"p{next(self._numbers)}"
+        self.prepare = f"PREPARE {self.name} AS {self._PLACE.sub(self._numbered, sql)}"
+        places = ", ".join(["%s"] * self._count)
+        self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
+
+    def _numbered(self, place: re.Match[str]) -> str:
+        if place[0] == "%%":
+            return "%"
+        if place[1] is None:
+            self._count += 1
+            return f"${self._count}"
+        if place[1] not in self._names:
+            self._names.append(place[1])
+            self._count += 1
+        return f"${self._names.index(place[1]) + 1}"
+
+    def values(self, params: Any) -> Sequence[Any]:
+        return [params[name] for name in self._names] if self._names else params
+
+
+Sql = str | Prepared
+
+
+class Connection(psycopg2.extensions.connection):
+    """Knows what it has planned."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.prepared: set[str] = set()
 
 
 class How(NamedTuple):
@@ -73,21 +119,21 @@ class Database:
         )
         self._how = How(dsn, options, max(2, int(connect_timeout_seconds)))
         self._application_name = application_name
-        self._free: list[psycopg2.extensions.connection] = []
+        self._free: list[Connection] = []
         self._room = threading.Semaphore(size)
         self._wait_seconds = wait_seconds
         self.statements = 0  # since the start: what tests hold commands to
 
-    def rows(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+    def rows(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """All rows of one statement, which is its own transaction."""
         return self._run(sql, params, fetch=True)
 
-    def row(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
+    def row(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         """The first row of one statement, or None."""
         rows = self._run(sql, params, fetch=True)
         return rows[0] if rows else None
 
-    def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> None:
+    def execute(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> None:
         """One statement whose rows, if any, nobody wants."""
         self._run(sql, params, fetch=False)
 
@@ -112,7 +158,7 @@ class Database:
         while self._free:
             self._free.pop().close()
 
-    def _run(self, sql: str, params: Any, fetch: bool) -> list[Row]:
+    def _run(self, sql: Sql, params: Any, fetch: bool) -> list[Row]:
         for attempt in range(ATTEMPTS):
             try:
                 with self._connection() as connection:
@@ -123,14 +169,20 @@ class Database:
                 time.sleep(0.01 * 3**attempt)
         raise AssertionError("the loop returns or raises")
 
-    def _statement(self, connection: Any, sql: str, params: Any, fetch: bool) -> list[Row]:
+    def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool) -> list[Row]:
         self.statements += 1
         with connection.cursor() as cursor:
-            cursor.execute(sql, params or None)
+            if isinstance(sql, Prepared):
+                if sql.name not in connection.prepared:
+                    cursor.execute(sql.prepare)
+                    connection.prepared.add(sql.name)
+                cursor.execute(sql.execute, sql.values(params) or None)
+            else:
+                cursor.execute(sql, params or None)
             return cursor.fetchall() if fetch else []
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg2.extensions.connection]:
+    def _connection(self) -> Iterator[Connection]:
         """A connection for a while. It goes back only where the work on it ended in a known state."""
         if not self._room.acquire(timeout=self._wait_seconds):
             raise errors.Unavailable
@@ -148,20 +200,21 @@ class Database:
         finally:
             self._room.release()
 
-    def _give_back(self, connection: psycopg2.extensions.connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         if connection.closed:
             # The server went away: what lies in the pool is most likely as dead as this one.
             self.close()
         else:
             self._free.append(connection)
 
-    def _open(self) -> psycopg2.extensions.connection:
+    def _open(self) -> Connection:
         try:
             connection = psycopg2.connect(
                 self._how.dsn,
                 options=self._how.options,
                 connect_timeout=self._how.connect_timeout_seconds,
                 application_name=self._application_name,
+                connection_factory=Connection,
                 keepalives_idle=30,
                 keepalives_interval=10,
                 keepalives_count=3,
@@ -175,21 +228,21 @@ class Database:
 class Transaction:
     """What `Database.transaction()` gives: the same three verbs, on one connection."""
 
-    def __init__(self, database: Database, connection: psycopg2.extensions.connection):
+    def __init__(self, database: Database, connection: Connection):
         self._database = database
         self._connection = connection
 
-    def rows(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+    def rows(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         try:
             return self._database._statement(self._connection, sql, params, fetch=True)
         except psycopg2.Error as error:
             raise meaning(error) from error
 
-    def row(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
+    def row(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         rows = self.rows(sql, params)
         return rows[0] if rows else None
 
-    def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> None:
+    def execute(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> None:
         try:
             self._database._statement(self._connection, sql, params, fetch=False)
         except psycopg2.Error as error:
