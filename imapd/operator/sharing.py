@@ -20,16 +20,18 @@ from imapd.storage import directory, grants
 from imapd.storage.addresses import Address
 from imapd.storage.grants import Limits
 
+ANYONE = "anyone"
+
 folder_option = click.option("--folder", help="Only this folder: INBOX, Work/2024 … Left out: the whole mailbox.")
 
 
 class Grantee(click.ParamType):
-    """An address, or `anyone` in the organisation, which is None here."""
+    """An address, or the word `anyone`: everybody in the organisation."""
 
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return None if value == "anyone" else ADDRESS.convert(value, param, ctx)
+        return value if value == ANYONE else ADDRESS.convert(value, param, ctx)
 
 
 @click.group()
@@ -43,9 +45,9 @@ def share() -> None:
 @click.argument("right", type=click.Choice(list(LEVELS)))
 @folder_option
 @with_database
-def grant(database: Any, mailbox: Address, grantee: Address | None, right: str, folder: str | None) -> None:
+def grant(database: Any, mailbox: Address, grantee: Address | str, right: str, folder: str | None) -> None:
     """Give GRANTEE (an address, or anyone) a RIGHT in MAILBOX."""
-    grants.grant(database, mailbox, folder, grantee, LEVELS[right])
+    grants.grant(database, mailbox, folder, whom(grantee), LEVELS[right])
 
 
 @share.command("revoke")
@@ -53,9 +55,14 @@ def grant(database: Any, mailbox: Address, grantee: Address | None, right: str, 
 @click.argument("grantee", type=Grantee())
 @folder_option
 @with_database
-def revoke(database: Any, mailbox: Address, grantee: Address | None, folder: str | None) -> None:
+def revoke(database: Any, mailbox: Address, grantee: Address | str, folder: str | None) -> None:
     """Take back all that GRANTEE was given in MAILBOX or one folder of it."""
-    grants.revoke(database, mailbox, folder, grantee)
+    grants.revoke(database, mailbox, folder, whom(grantee))
+
+
+def whom(grantee: Address | str) -> Address | None:
+    """As storage/grants.py wants it: None for everybody. An argument of click 8.1 cannot be None."""
+    return grantee if isinstance(grantee, Address) else None
 
 
 @share.command("list")
