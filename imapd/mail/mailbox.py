@@ -122,7 +122,8 @@ class Mailbox:
             # EXAMINE shows them and takes them from nobody. What nobody has seen are the last ones.
             self.recent_uids = set(self.view.uids[-recent:]) if recent else set()
         elif index.unclaimed:
-            self.recent_uids, index.unclaimed = index.unclaimed, set()
+            # Some of them may have been expunged before anybody saw them.
+            self.recent_uids, index.unclaimed = index.unclaimed.intersection(self.view.uids), set()
 
     @property
     def uid_next(self) -> int:
