@@ -10,6 +10,7 @@ NO = rb"^a1 NO"
 REFUSED = rb"^a1 (BAD|NO)"
 OK = rb"^a1 OK"
 BYE = rb"^\* BYE"
+REFUSED_OR_BYE = rb"^(a1 BAD|a1 NO|\* BYE)"
 BAD_OR_BYE = rb"^(a1 BAD|\* BAD|\* BYE)"
 
 
@@ -61,7 +62,7 @@ WIRE = [
     Hostile("W: quote and more", b'a1 SELECT "abc"x\r\n', BAD),
     Hostile("W: bracket too many", b"a1 FETCH 1 (FLAGS))\r\n", BAD),
     Hostile("W: bracket too few", b"a1 FETCH 1 (FLAGS\r\n", BAD),
-    Hostile("W: brackets, 10,000", b"a1 SEARCH " + b"(" * 10_000 + b"\r\n", BAD, lives=False),
+    Hostile("W: brackets, 10,000", b"a1 SEARCH " + b"(" * 10_000 + b"\r\n", REFUSED),
     Hostile("W: nots, 10,000", b"a1 SEARCH " + b"NOT " * 10_000 + b"ALL\r\n", REFUSED),
     Hostile("W: ors, 5,000", b"a1 SEARCH " + b"OR ALL " * 5_000 + b"ALL\r\n", REFUSED),
     Hostile("W: search keys, 10,000", b"a1 SEARCH " + b"SEEN " * 10_000 + b"ALL\r\n", rb"^a1 (BAD|NO|OK)"),
@@ -85,9 +86,12 @@ WIRE = [
 LITERALS = [
     *_bad("L", [
         b"SELECT {18446744073709551616}", b"SELECT {" + b"9" * 5000 + b"}", b"SELECT {+5}", b"SELECT {1_0}", b"SELECT { 5 }",
-        b"SELECT {0x10}", "SELECT {٥}".encode(), b"SELECT {}", b"SELECT {-1}", b"SELECT {-100+}", b"SELECT {5} ", b"SELECT{5}",
-        b"SELECT {5}x", b"SELECT {5++}", b"SELECT {5-}", b"SELECT ~{5}", b"SELECT {5", b"NOOP {5}x",
+        b"SELECT {0x10}", "SELECT {٥}".encode(), b"SELECT {}", b"SELECT {-1}", b"SELECT {5} ", b"SELECT{5}",
+        b"SELECT {5}x", b"SELECT {5-}", b"SELECT {5", b"NOOP {5}x",
     ], rb"^(a1 BAD|a1 NO|\* BYE)"),
+    Hostile("L: negative, not asked", b"a1 SELECT {-100+}\r\n", REFUSED_OR_BYE, lives=False),
+    Hostile("L: two plus signs", b"a1 SELECT {5++}\r\n", REFUSED_OR_BYE, lives=False),
+    Hostile("L: literal8 where none may be", b"a1 SELECT ~{5+}\r\nINBOX\r\n", BAD),
     Hostile("L: too large, asked first", b"a1 SELECT {131073}\r\n", rb"^a1 (NO \[TOOBIG\]|BAD)", never=rb"^\+"),
     Hostile("L: 4 GB, asked first", b"a1 SELECT {4294967295}\r\n", rb"^a1 (NO|BAD)", never=rb"^\+"),
     Hostile("L: 4 GB before login", b"a1 LOGIN {4294967295}\r\n", rb"^(a1 (NO|BAD)|\* BYE)", True, False, never=rb"^\+"),
