@@ -79,6 +79,8 @@ def fetch(session: Session, args: Fetch) -> Iterator[Output]:
     items = [UID, *args.items] if args.by_uid else list(args.items)
     if any(item.marks_seen for item in items) and mark_seen(mailbox, runs):
         items.insert(1 if args.by_uid else 0, FLAGS)
+        # The view has moved on to what others did meanwhile: their keywords must be known before a FETCH shows them.
+        yield from session.news(may_expunge=False)
     yield from compiled(items).rendered(mailbox, runs)
 
 

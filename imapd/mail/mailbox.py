@@ -190,7 +190,8 @@ class Mailbox:
         self._told_messages = len(self.view.uids)
         told.flags_changed = sorted(at for uid in self._flagged if (at := self.view.position(uid)) is not None)
         self._flagged = set()
-        if len(self.view.keywords) != self._keywords_told:
+        # More than at any time before: a view with flags of its own is ahead of the snapshots that follow it.
+        if len(self.view.keywords) > self._keywords_told:
             self._keywords_told = len(self.view.keywords)
             told.keywords_changed = True
         return told
@@ -288,6 +289,7 @@ class Mailbox:
         for name in Snapshot.__slots__:
             setattr(view, name, getattr(self.view, name))
         view.flag_numbers, view.modseqs = view.flag_numbers[:], view.modseqs[:]
+        view.keywords = newest.keywords
         for span in positions:
             for at in span:
                 there = newest.position(view.uids[at])
@@ -330,7 +332,10 @@ class Mailbox:
         if done.source:
             if moving and done.target_group != self._which.group_id:
                 self._announce()
+            stale = self._index.stale
             self._account.announce(done.target_group)
+            if self._which.folder_id not in (None, target.folder_id):
+                self._index.stale = stale  # what came lies beside this view
         first = done.first_uid or 0
         return Copied(done.uid_validity, done.source, range(first, first + len(done.source)))
 
