@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_ATTEMPTS = 10
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 
 #: name, labels, help: counters. Each is told under this name and with _total behind it.
@@ -130,9 +131,14 @@ def exposition(directory: str) -> bytes:
     """The text of GET /metrics."""
     from prometheus_client import CollectorRegistry, generate_latest
 
-    registry = CollectorRegistry()
-    registry.register(AllProcesses(directory))  # type: ignore[arg-type]
-    return generate_latest(registry)
+    for _ in range(_ATTEMPTS):
+        registry = CollectorRegistry()
+        registry.register(AllProcesses(directory))  # type: ignore[arg-type]
+        try:
+            return generate_latest(registry)
+        except FileNotFoundError:  # a process has ended and its gauges have gone meanwhile
+            continue
+    raise RuntimeError("processes end faster than they can be counted")
 
 
 def start_directory(directory: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -22,6 +24,9 @@ from workers.child import title
 from workers.process import metrics_directory
 from workers.titles import set_title
 
+_THREADS = 8
+_PATIENCE_SECONDS = 5
+
 
 def run(settings: Settings, channel: Channel | None, identity: Identity | None) -> int:
     """The whole life of the process. By hand it listens for itself."""
@@ -29,6 +34,8 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
         binds = [f"{settings.http.host}:{settings.http.port}"]
     else:
         binds = [f"fd://{descriptor}" for descriptor in identity.listeners["http"]]
+        for descriptor in identity.listeners["http"]:
+            _bound_patience(descriptor)
     _Arbiter.channel, _Arbiter.name = channel, title(identity, " [listening]")
     _Gunicorn(settings, binds, title(identity, " [answering]")).run()
     return 0
@@ -51,6 +58,15 @@ def application(settings: Settings) -> Application:
     return Application(Health(checks), str(metrics_directory(settings)))
 
 
+def _bound_patience(descriptor: int) -> None:
+    """Clients inherit it from the listener: who sends half a request must not keep a thread for ever."""
+    listener = socket.socket(fileno=descriptor)
+    patience = struct.pack("ll", _PATIENCE_SECONDS, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+    listener.detach()
+
+
 class _Log(Logger):
     """Gunicorn's words go where all others go."""
 
@@ -59,6 +75,10 @@ class _Log(Logger):
         for logger in (self.error_log, self.access_log):
             logger.handlers[:] = []
             logger.propagate = True
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """What went wrong with a client's socket. The application logs its own errors."""
+        self.debug(msg, *args)
 
 
 class _Arbiter(Arbiter):
@@ -96,7 +116,7 @@ class _Gunicorn(BaseApplication):
             "bind": self._binds,
             "workers": 1,
             "worker_class": "gthread",
-            "threads": 4,
+            "threads": _THREADS,
             "timeout": 30,
             "graceful_timeout": 5,
             "keepalive": 5,
