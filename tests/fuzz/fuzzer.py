@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501  (a session a line)
 """Makes bad sessions out of good ones: the same seed makes the same octets. Pure."""
 
 import random

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: E501  (one line an input reads better than five)
 """Input that no client should send, and what it gets. The tests play each whole, in single octets, and cut short."""
 
 import re
