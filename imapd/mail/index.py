@@ -149,7 +149,8 @@ class Index:
         if news.modseq is None:
             self.gone = True
             if old is not None and len(old.uids):
-                self._advance(list(range(len(old.uids))), [], 0, old.modseq, old.uid_next, old.keywords, self._columns())
+                every = list(range(len(old.uids)))
+                self._advance(every, [], 0, old.modseq, old.uid_next, old.keywords, self._columns())
         elif old is None:
             columns = self._columns()
             self._extend(columns, news, 0)
@@ -203,7 +204,7 @@ class Index:
         self._advance(expunged, flagged, added, news.modseq or 0, news.uid_next, news.keywords, columns)
 
     def _rewrite(self, old: Snapshot, columns: dict[str, Any], news: News, count: int) -> list[int]:
-        """Puts the first `count` rows of the news in their places; returns the UIDs whose modseq is newer than known."""
+        """Puts the first `count` rows of the news in their places; returns the UIDs with a modseq newer than known."""
         assert news.uids and news.flags and news.words and news.modseqs
         changed = []
         numbers, modseqs = columns["flag_numbers"], columns["modseqs"]

@@ -42,7 +42,8 @@ def owned(layout: Layout, rows: Iterable[Folder]) -> Iterator[Listed]:
         by_path: dict[str, Listed] = {}
         for box in tree.mailbox_ids:
             for row in by_mailbox.get(box, ()):
-                entry = by_path.setdefault(row.name, Listed(tree.prefix + row.name, rights=rights.ALL, apart=tree.apart))
+                new = Listed(tree.prefix + row.name, rights=rights.ALL, apart=tree.apart)
+                entry = by_path.setdefault(row.name, new)
                 entry.folders.append(row)
                 entry.special_use = entry.special_use or row.special_use
                 entry.merged = len(tree.mailbox_ids) > 1

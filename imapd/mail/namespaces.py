@@ -21,7 +21,7 @@ FORBIDDEN = set("%*")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """mailbox_ids: where the folders lie, the one that takes new folders first. apart: shown only to who asks by prefix."""
+    """mailbox_ids: where the folders lie, the one that takes new folders first. apart: shown to who asks by prefix."""
 
     prefix: str
     mailbox_ids: tuple[int, ...]
@@ -66,7 +66,7 @@ class Layout:
 
     def resolve(self, name: str) -> tuple[Tree, str]:
         """The tree of a name and the path in it; the path is empty at the root of a tree. Not for shared names."""
-        first, slash, rest = name.partition(DELIMITER)
+        first, _, rest = name.partition(DELIMITER)
         tree = self.named.get(first + DELIMITER)
         if tree is not None:
             return tree, inbox_folded(rest)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""How many statements each command costs, through the real session, dispatch and store. ARCHITECTURE.md says the same."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from imapd.protocol import dispatch
+from imapd.protocol.session import Session
+from imapd.protocol.states import State
+from tests.protocol.talk import Connection
+from tests.running.store import Store
+
+ARCHITECTURE = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
+LETTER = b"From: somebody@example.net\r\nSubject: one\r\n\r\ntext\r\n"
+
+
+class Counted:
+    """A logged-in session that says how many statements each command took."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self.node = store.node()
+        self.connection = Connection([])
+        self.session = Session(self.connection, self.node)
+        self.session.account = store.account(self.node)
+        self.session.state = State.AUTHENTICATED
+
+    def cost(self, command: str) -> int:
+        before = self.store.database.statements
+        self.connection.sent.clear()
+        self.connection.pieces = [b"a " + command.encode() + b"\r\n"]
+        self.connection.received_at = time.monotonic()
+        dispatch.serve(self.session)
+        assert self.connection.lines[-1].startswith(b"a OK"), self.connection.lines[-1]
+        return self.store.database.statements - before
+
+
+@pytest.fixture
+def counted(store: Store) -> Counted:
+    """Ten messages in INBOX, a folder to copy to, and INBOX selected once, so that the index is warm."""
+    counted = Counted(store)
+    for _ in range(10):
+        counted.cost(f"APPEND INBOX {{{len(LETTER)}+}}\r\n{LETTER.decode()}")
+    counted.cost("CREATE Other")
+    counted.cost("SELECT INBOX")
+    return counted
+
+
+SELECTED = {
+    "NOOP": 1,
+    "CHECK": 1,
+    "FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)": 0,
+    "FETCH 1:* (ENVELOPE BODYSTRUCTURE)": 1,
+    "FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]": 1,
+    "FETCH 1:* BODY.PEEK[]": 1,
+    "FETCH 1:* BODY[TEXT]": 3,
+    "STORE 1:5 +FLAGS (\\Flagged)": 1,
+    "SEARCH FLAGGED": 0,
+    "SEARCH OR SUBJECT one BODY text": 1,
+    "COPY 1:5 Other": 2,
+    "UID COPY 1:5 company.org/INBOX": 2,
+    "MOVE 1:5 Other": 2,
+    "EXPUNGE": 1,
+    "CLOSE": 1,
+    "UNSELECT": 0,
+    "SELECT INBOX": 1,
+    "EXAMINE INBOX": 1,
+}
+AUTHENTICATED = {
+    f"APPEND Other {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 2,
+    "STATUS Other (MESSAGES UNSEEN UIDNEXT RECENT)": 1,
+    'LIST "" "*"': 3,
+    'LSUB "" "*"': 3,
+    "CREATE Third": 2,
+    "SUBSCRIBE Other": 2,
+    "UNSUBSCRIBE Other": 1,
+    "DELETE Other": 2,
+    "RENAME Other Fourth": 3,
+    "NAMESPACE": 0,
+    "STATUS Shared/colleague@example.com/INBOX (MESSAGES)": 2,
+}
+
+
+@pytest.mark.parametrize("command", SELECTED)
+def test_statements_of_a_command_on_the_selected_mailbox(counted: Counted, command: str) -> None:
+    assert counted.cost(command) == SELECTED[command]
+
+
+@pytest.mark.parametrize("command", AUTHENTICATED)
+def test_statements_of_a_command_on_a_name(counted: Counted, command: str) -> None:
+    counted.cost("UNSELECT")
+    assert counted.cost(command) == AUTHENTICATED[command]
+
+
+def test_the_number_does_not_grow_with_the_mailbox(counted: Counted) -> None:
+    for _ in range(7):
+        counted.cost("COPY 1:* INBOX")
+        counted.cost("NOOP")
+    assert len(counted.session.selected.view.uids) == 1280
+    for command in ("STORE 1:* +FLAGS.SILENT (\\Seen)", "COPY 1:* Other", "STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE"):
+        assert counted.cost(command) == (2 if command.startswith("COPY") else 1)
+
+
+def test_the_architecture_names_these_commands() -> None:
+    table = ARCHITECTURE.read_text().partition("## Round trips")[2].partition("\n## ")[0]
+    for command in {*SELECTED, *AUTHENTICATED} - {"UNSELECT", "NAMESPACE"}:
+        name = command.removeprefix("UID ").split()[0]
+        assert re.search(rf"\b{name}\b", table.replace("UNSUBSCRIBE", "")) or name == "UNSUBSCRIBE", name
