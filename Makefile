@@ -19,7 +19,7 @@ test: lint unit  ## All that must hold before a commit: linters, types, import c
 
 lint:  ## ruff, mypy, and which part may import which
 	@$(DEV)
-	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff check --output-format concise .
 	$(PYTHON) -m mypy
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
