@@ -131,7 +131,8 @@ class Account:
             raise errors.NotFound
         tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
         found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path)
-        held = rights.union(*(g.rights for g in grants if not g.folder_id or [g.folder_id] == [f.folder_id for f in found]))
+        here = {0, *(folder.folder_id for folder in found)}
+        held = rights.union(*(grant.rights for grant in grants if grant.folder_id in here))
         return Place(tree.prefix + path, tree, path, found, held, shared=True)
 
     def need(self, place: Place, right: str) -> Place:
@@ -257,8 +258,9 @@ class Account:
 
     # Messages
 
-    def open(self, name: str, read_only: bool = False) -> Mailbox:
-        """Selects. Raises errors.NotFound, NoPermission."""
+    def open(self, name: str, read_only: bool = False, counts_recent: bool = True) -> Mailbox:
+        r"""Selects. counts_recent: new messages are \Recent to this session and to no other. Raises errors.NotFound,
+        NoPermission."""
         place = self.need(self.find(name), rights.READ)
         first = place.folders[0]
         whole = len(place.tree.mailbox_ids) > 1
@@ -266,7 +268,7 @@ class Account:
         which = View(self.organization_id, first.group_id, None if whole else first.folder_id)
         return Mailbox(
             self, place.name, which, numbers.mailbox_id, numbers.uid_validity, place.rights, read_only,
-            numbers.recent, numbers.modseq,
+            numbers.recent, numbers.modseq, counts_recent,
         )  # fmt: skip
 
     def target(self, name: str) -> Target:

@@ -263,16 +263,16 @@ def _flagged(old: Snapshot, news: News) -> list[tuple[int, list[int]]]:
 
 def _cut(columns: dict[str, Any], positions: list[int], old: Snapshot) -> None:
     """Leaves out positions (ascending), run by run; columns that the old snapshot owns are copied first."""
-    runs = _runs(positions)
+    spans = runs(positions)
     for name in COLUMNS:
         column = columns[name]
         if column is getattr(old, name):
             column = columns[name] = column[:]
-        for run in reversed(runs):
-            del column[run.start : run.stop]
+        for span in reversed(spans):
+            del column[span.start : span.stop]
 
 
-def _runs(numbers: Iterable[int]) -> list[range]:
+def runs(numbers: Iterable[int]) -> list[range]:
     """Ascending numbers as ranges."""
     found: list[range] = []
     low = high = -2

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail import flags, rights, search
+from imapd.mail import flags, resync, rights, search
 from imapd.mail.body import Body
 from imapd.mail.index import Index, Snapshot
 from imapd.storage import contents, messages
@@ -60,6 +60,7 @@ class Mailbox:
 
     __slots__ = (
         "_account",
+        "_counts_recent",
         "_flagged",
         "_index",
         "_keywords_told",
@@ -67,6 +68,7 @@ class Mailbox:
         "_owed",
         "_told_messages",
         "_which",
+        "is_ahead",
         "mailbox_id",
         "name",
         "read_only",
@@ -87,6 +89,7 @@ class Mailbox:
         read_only: bool,
         recent: int,
         newest_modseq: int,
+        counts_recent: bool = True,
     ):
         self._account = account
         self._which = which
@@ -96,6 +99,8 @@ class Mailbox:
         self.rights = held
         self.read_only = read_only or not set(held) & set("swte")
         self.recent_uids: set[int] = set()
+        self._counts_recent = counts_recent
+        self.is_ahead = False  # some modseqs of the view are above its own: an expunge that came before is not yet told
         self._told_messages = 0  # how many messages the client believes to be here
         self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them
         self._owed: Told | None = None
@@ -109,6 +114,7 @@ class Mailbox:
 
     def _open(self, recent: int, newest_modseq: int) -> None:
         index = self._index
+        recent = recent if self._counts_recent else 0
         if index.known != newest_modseq or recent:
             index.stale = True
             index.refresh(claiming=bool(recent) and not self.read_only)
@@ -121,7 +127,7 @@ class Mailbox:
         if self.read_only:
             # EXAMINE shows them and takes them from nobody. What nobody has seen are the last ones.
             self.recent_uids = set(self.view.uids[-recent:]) if recent else set()
-        elif index.unclaimed:
+        elif index.unclaimed and self._counts_recent:
             # Some of them may have been expunged before anybody saw them.
             self.recent_uids, index.unclaimed = index.unclaimed.intersection(self.view.uids), set()
 
@@ -175,7 +181,7 @@ class Mailbox:
 
     def refresh(self, received_at: float | None = None) -> None:
         """Asks what is new, unless a check that began after received_at has ended. None: only after a wake-up."""
-        self._index.refresh(received_at, claiming=not self.read_only)
+        self._index.refresh(received_at, claiming=self._counts_recent and not self.read_only)
 
     def pending(self, may_expunge: bool) -> Told:
         """What the client has to be told now; the view moves on past it."""
@@ -212,13 +218,14 @@ class Mailbox:
             self._told_messages -= bisect_left(step.expunged, self._told_messages)
             self._flagged.update(uid for modseq, uids in step.flagged if modseq not in self._mine for uid in uids)
             self.view = step.snapshot
+            self.is_ahead = False
             if step.added:
                 self._take_recent(step.added)
         self._mine.clear()
 
     def _take_recent(self, added: int) -> None:
         unclaimed = self._index.unclaimed
-        if unclaimed and not self.read_only:
+        if unclaimed and self._counts_recent and not self.read_only:
             taken = unclaimed.intersection(self.view.uids[-added:])
             unclaimed -= taken
             self.recent_uids |= taken
@@ -262,7 +269,17 @@ class Mailbox:
             self._announce()
         self._show_flags(positions)
         modified = [uid for span in stored.refused for uid in span]
+        if unchanged_since is not None:
+            modified = sorted({*modified, *self._gone(positions)})
         return StoredFlags(list(positions), modified, stored.modseq)
+
+    def _gone(self, positions: Sequence[range]) -> list[int]:
+        """UIDs of those positions whose message is no more, which the client has not been told yet."""
+        newest = self._index.newest
+        if self.view.step is None or newest is None:
+            return []
+        uids = self.view.uids
+        return [uids[at] for span in positions for at in span if newest.position(uids[at]) is None]
 
     def mark_seen(self, positions: Sequence[range]) -> None:
         r"""What FETCH of a body does: sets \Seen where the user may and it is not set."""
@@ -297,6 +314,21 @@ class Mailbox:
                     view.flag_numbers[at] = newest.flag_numbers[there]
                     view.modseqs[at] = newest.modseqs[there]
         self.view = view
+        self.is_ahead = True
+
+    # What a client remembers from an earlier session
+
+    def changed_since(self, positions: Iterable[range], modseq: int) -> list[range]:
+        """Those of the positions whose message has changed after the modseq."""
+        return resync.changed(self.view, positions, modseq) if modseq < self.modseq or self.is_ahead else []
+
+    def vanished_since(self, modseq: int, known: Iterable[range] | None = None) -> list[range]:
+        """The UIDs of `known` (ascending; None: all) that were expunged after the modseq, as ascending ranges; some of
+        them may never have been here. What the client is still to be told of is not among them."""
+        if modseq >= self.modseq:
+            return []
+        expunged = messages.expunged_since(self._account.database, self._which, modseq, self.modseq)
+        return resync.vanished(self.view, expunged, known)
 
     # Messages
 

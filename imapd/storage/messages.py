@@ -83,6 +83,11 @@ STORE_FLAGS = Prepared(
     " FROM store_flags(%s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s, %s) s"
 )
 EXPUNGE = Prepared("SELECT * FROM expunge_messages(%s, %s, %s, %s::int8multirange, true, %s)")
+EXPUNGED_SINCE = Prepared(
+    "SELECT g.changes_floor, (SELECT range_agg(c.expunged)::text FROM changes c"
+    " WHERE c.organization_id = g.organization_id AND c.group_id = g.group_id AND c.modseq > %s AND c.modseq <= %s)"
+    " FROM folder_groups g WHERE g.organization_id = %s AND g.group_id = %s"
+)
 COPY = Prepared(
     "SELECT c.validity, c.first, c.source, c.target_group, (c.news).*"
     " FROM copy_messages(%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s) c"
@@ -142,6 +147,13 @@ def copy(
     )
     assert row
     return Copied(row[0], row[1], row[2] or [], row[3], News(*row[4:]))
+
+
+def expunged_since(database: Database, view: View, modseq: int, upto: int) -> list[range] | None:
+    """The UIDs expunged after one modseq, up to another, from the whole group. None where the change log does not reach
+    back so far."""
+    row = database.row(EXPUNGED_SINCE, (modseq, upto, view.organization_id, view.group_id))
+    return ranges(row[1]) if row and modseq >= row[0] else None
 
 
 def claim_recent(database: Database, view: View) -> list[int]:
