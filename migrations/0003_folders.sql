@@ -156,6 +156,18 @@ DECLARE
     one record;
     groups bigint[] := '{}';
 BEGIN
+    -- Whoever renames the same names at the same time waits here, and then finds them gone.
+    PERFORM FROM folder_groups g
+      WHERE g.organization_id = org AND g.group_id IN
+            (SELECT f.group_id FROM folders f
+              WHERE f.organization_id = org AND f.mailbox_id = box AND (f.name = old OR starts_with(f.name, old || '/')))
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    -- The new name itself has been looked at; inferior names grow with it, but not past what an index holds.
+    IF EXISTS (SELECT FROM folders f
+                WHERE f.organization_id = org AND f.mailbox_id = box AND starts_with(f.name, old || '/')
+                  AND octet_length(new) + octet_length(f.name) - octet_length(old) > 2000) THEN
+        RAISE EXCEPTION 'name too long' USING ERRCODE = 'IM003';
+    END IF;
     FOR one IN
         SELECT f.folder_id, f.group_id, new || substr(f.name, length(old) + 1) AS named
           FROM folders f
