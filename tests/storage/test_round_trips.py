@@ -73,6 +73,7 @@ AUTHENTICATED = {
     f"APPEND Other {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 2,
     "STATUS Other (MESSAGES UNSEEN UIDNEXT RECENT)": 1,
     'LIST "" "*"': 3,
+    'LIST "" "*" RETURN (STATUS (MESSAGES UNSEEN SIZE))': 3,
     'LSUB "" "*"': 3,
     "CREATE Third": 2,
     "SUBSCRIBE Other": 2,
