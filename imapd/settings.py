@@ -74,6 +74,7 @@ class Redis:
 @dataclass(frozen=True)
 class Blobs:
     path: str = "/var/lib/imapd/blobs"
+    grace_seconds: int = 86400
 
 
 @dataclass(frozen=True)

@@ -31,4 +31,5 @@ def _command(name: str) -> tuple[str, ...]:
 TYPES = (
     ProcessType("imap", lambda settings: settings.worker_count, _command("imap"), takes_connections=True),
     ProcessType("http", lambda settings: int(settings.http.port is not None), _command("http"), inherits=("http",)),
+    ProcessType("maintenance", lambda settings: 1, _command("maintenance")),
 )

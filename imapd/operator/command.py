@@ -7,10 +7,12 @@ import sys
 import click
 
 from imapd.errors import MailError
+from imapd.operator.groups import group
 from imapd.operator.people import alias, mailbox, user
 from imapd.operator.server import check_config, commands, demo, migrate, serve
 from imapd.operator.sharing import quota, share
 from imapd.operator.tenants import domain, org
+from imapd.operator.watching import audit, gc, session
 from imapd.settings import EXIT_CONFIG, ConfigError
 from imapd.storage.schema import SchemaError
 
@@ -26,7 +28,10 @@ def cli() -> None:
     """IMAP server for organisations whose people have addresses in several domains."""
 
 
-for command in (serve, demo, migrate, check_config, commands, org, domain, user, mailbox, alias, share, quota):
+for command in (
+    serve, demo, migrate, check_config, commands, org, domain, user, mailbox, alias, group, share, quota,
+    session, audit, gc,
+):  # fmt: skip
     cli.add_command(command)
 
 

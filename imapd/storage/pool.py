@@ -109,10 +109,12 @@ class Database:
         connect_timeout_seconds: float = 5,
         wait_seconds: float = 15,
         application_name: str = "imapd",
+        quota_warn_percent: Sequence[int] = (80, 95, 100),
     ):
         options = (
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} "
             f"-c lock_timeout={int(lock_timeout_seconds * 1000)} "
+            f"-c imapd.quota_thresholds={{{','.join(map(str, sorted(quota_warn_percent)))}}} "
             "-c idle_in_transaction_session_timeout=30000 -c synchronous_commit=on -c timezone=UTC -c jit=off "
             # Planning anew costs more than running, for a statement on a few rows; the plans are the same.
             "-c plan_cache_mode=force_generic_plan"
@@ -152,6 +154,17 @@ class Database:
             finally:
                 if not connection.closed:
                     connection.autocommit = True
+
+    @contextmanager
+    def alone(self, key: int) -> Iterator[bool]:
+        """Whether we are the only one, on all nodes, within this block: a lock of PostgreSQL that a crash gives up."""
+        with self._connection() as connection:
+            won = self._statement(connection, "SELECT pg_try_advisory_lock(%s)", (key,), fetch=True)[0][0]
+            try:
+                yield won
+            finally:
+                if won and not connection.closed:
+                    self._statement(connection, "SELECT pg_advisory_unlock(%s)", (key,), fetch=False)
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
@@ -251,6 +264,8 @@ class Transaction:
 
 def meaning(error: psycopg2.Error) -> Exception:
     """The neutral word for what PostgreSQL said; an error of ours in SQL stays what it is, to be logged."""
+    if error.pgcode == "IM001":
+        return errors.OverQuota(root=error.diag.message_detail or "")
     if error.pgcode in MEANING:
         return MEANING[error.pgcode]()
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
