@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from imapd.protocol.registry import command
+from imapd.protocol.registry import Done, command
 from imapd.protocol.states import SELECTED
 from imapd.wire.responses import Output
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @command("EXPUNGE", states=SELECTED)
-def expunge(session: Session, args: None) -> Iterator[Output]:
+def expunge(session: Session, args: None) -> Generator[Output, None, Done | None]:
+    modseq = session.selected.modseq
     session.selected.expunge(None)
-    yield from ()
+    return (yield from session.removed(modseq))

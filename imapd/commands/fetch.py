@@ -6,14 +6,15 @@ Modifiers (RFC 4466) come from the table MODIFIERS, which extensions fill.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands import fetch_sections as fetch_sections  # fills the table of items
-from imapd.commands.fetch_items import FLAGS, MACROS, UID, Item, fetch_att
+from imapd.commands.fetch_items import FLAGS, MACROS, MODSEQ, UID, Item, fetch_att
 from imapd.commands.fetch_plan import compiled
 from imapd.protocol.registry import command
+from imapd.protocol.session import CONDSTORE, QRESYNC
 from imapd.protocol.states import SELECTED
 from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
 
 MOST_ITEMS = 100
 
-MODIFIERS: dict[bytes, Callable[[Cursor], Any]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """A modifier of FETCH. `read` takes its value from the command; `first` tells something before the messages, or
+    raises; `narrow` chooses among the positions; `items` are told beside those asked for."""
+
+    read: Callable[[Cursor], Any] | None = None
+    first: Callable[[Session, Fetch], Iterable[Output]] | None = None
+    narrow: Callable[[Mailbox, Sequence[range], Any], Sequence[range]] | None = None
+    items: tuple[Item, ...] = ()
+
+
+MODIFIERS: dict[bytes, Modifier] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +82,40 @@ def fetch_modifier(cursor: Cursor) -> tuple[bytes, Any]:
     name = cursor.word()
     if name not in MODIFIERS:
         raise BadSyntax("Unknown modifier of FETCH.")
-    return name, MODIFIERS[name](cursor)
+    read = MODIFIERS[name].read
+    return name, read(cursor) if read else True
 
 
 @command("FETCH", parse_fetch, states=SELECTED, sends_expunge=False, uid=True)
 def fetch(session: Session, args: Fetch) -> Iterator[Output]:
     mailbox = session.selected
-    runs = args.messages.positions(mailbox.view.uids, args.by_uid)
+    runs: Sequence[range] = args.messages.positions(mailbox.view.uids, args.by_uid)
     items = [UID, *args.items] if args.by_uid else list(args.items)
+    for name, value in args.modifiers.items():
+        modifier = MODIFIERS[name]
+        if modifier.first:
+            yield from modifier.first(session, args)
+        if modifier.narrow:
+            runs = modifier.narrow(mailbox, runs, value)
+        items += modifier.items
+    for item in items:
+        if item.enables:
+            session.enable(item.enables)
     if any(item.marks_seen for item in items) and mark_seen(mailbox, runs):
-        items.insert(1 if args.by_uid else 0, FLAGS)
+        items[:0] = change_items(session, args.by_uid)
         # The view has moved on to what others did meanwhile: their keywords must be known before a FETCH shows them.
         yield from session.news(may_expunge=False)
     yield from compiled(items).rendered(mailbox, runs)
+
+
+def change_items(session: Session, by_uid: bool, silent: bool = False) -> Iterator[Item]:
+    """What is told of a message whose flags a command has changed; silent: without its flags (RFC 7162 3.1.3)."""
+    if by_uid or QRESYNC in session.enabled:
+        yield UID
+    if not silent:
+        yield FLAGS
+    if CONDSTORE in session.enabled:
+        yield MODSEQ
 
 
 def mark_seen(mailbox: Mailbox, runs: Sequence[range]) -> bool:

@@ -24,7 +24,7 @@ class Item:
     """One fetch-att: what it is called in the reply, and its values for the messages of a chunk, in their order.
 
     `form` has one % for the value. `columns` are those of `contents` that the values need, `reads_body` says that they
-    need the octets of the messages.
+    need the octets of the messages. Asking for it `enables` a capability.
     """
 
     name: bytes
@@ -33,6 +33,7 @@ class Item:
     columns: tuple[str, ...] = ()
     reads_body: bool = False
     marks_seen: bool = False
+    enables: bytes | None = None
 
 
 def index_item(name: bytes, column: str, form: bytes) -> Item:
@@ -62,6 +63,8 @@ UID = index_item(b"UID", "uids", b"UID %d")
 FLAGS = Item(b"FLAGS", b"FLAGS %b", Chunk.flags)
 INTERNALDATE = Item(b"INTERNALDATE", b"INTERNALDATE %b", _internal_dates)
 RFC822_SIZE = index_item(b"RFC822.SIZE", "sizes", b"RFC822.SIZE %d")
+# Belongs to CONDSTORE, which registers it; told unasked to who has enabled that.
+MODSEQ = Item(b"MODSEQ", b"MODSEQ (%d)", lambda chunk: chunk.column("modseqs"), enables=b"CONDSTORE")
 ENVELOPE = content_item(b"ENVELOPE", "envelope")
 BODY = content_item(b"BODY", "body")
 BODYSTRUCTURE = content_item(b"BODYSTRUCTURE", "body_structure")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd.protocol.registry import command
+from imapd.protocol.session import IMAP4REV2
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire import responses
 from imapd.wire.grammar import BadSyntax, Cursor
@@ -126,9 +127,11 @@ def list_(session: Session, args: List) -> Iterator[Output]:
     # What is selected by is also told (RFC 5258 section 3.1): SUBSCRIBED, SPECIAL-USE.
     implied = {name: True for name in args.selection if name in RETURN}
     returns = [(RETURN[name], value) for name, value in {**implied, **args.returns}.items()]
+    # IMAP4rev2 has the syntax of RFC 5258 and its attributes from the start.
+    is_extended = args.extended or IMAP4REV2 in session.enabled
     for row, extended in selected(session, args):
         more = [attribute for option, _ in returns if option.attribute and (attribute := option.attribute(row))]
-        yield responses.List(row.name, [*attributes(row, args.extended), *more], extended)
+        yield responses.List(row.name, [*attributes(row, is_extended), *more], extended)
         for option, value in returns:
             if option.follow:
                 yield from option.follow(session, row, value)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd.protocol.registry import Done, command
+from imapd.protocol.session import IMAP4REV2
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.grammar import BadSyntax, Cursor
-from imapd.wire.responses import Output
+from imapd.wire.names import DELIMITER
+from imapd.wire.responses import List, Output, oldname
 
 if TYPE_CHECKING:
     from imapd.protocol.session import Session
@@ -31,12 +33,14 @@ class Name:
 class Create:
     name: str
     parameters: Mapping[bytes, Any] = field(default_factory=dict)
+    spelled: str = ""  # as the client has written it
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
     old: str
     new: str
+    spelled: str = ""  # the new name as the client has written it
 
 
 def parse_name(cursor: Cursor) -> Name:
@@ -49,9 +53,9 @@ def parse_name(cursor: Cursor) -> Name:
 def parse_create(cursor: Cursor) -> Create:
     """create = "CREATE" SP mailbox [SP "(" create-param *(SP create-param) ")"]"""
     cursor.sp()
-    name = cursor.mailbox()
+    name, spelled = cursor.spelled_mailbox()
     parameters = dict(cursor.listed(lambda: create_parameter(cursor))) if cursor.take(b" ") else {}
-    return Create(name, parameters)
+    return Create(name, parameters, spelled)
 
 
 def create_parameter(cursor: Cursor) -> tuple[bytes, Any]:
@@ -67,16 +71,16 @@ def parse_rename(cursor: Cursor) -> Rename:
     cursor.sp()
     old = cursor.mailbox()
     cursor.sp()
-    new = cursor.mailbox()
-    return Rename(old, new)
+    new, spelled = cursor.spelled_mailbox()
+    return Rename(old, new, spelled)
 
 
 @command("CREATE", parse_create, states=AUTHENTICATED_UP)
 def create(session: Session, args: Create) -> Generator[Output, None, Done]:
     # RFC 3501 6.3.3: a delimiter at the end only declares that names will be made under this one.
-    name = args.name.removesuffix("/")
+    name = args.name.removesuffix(DELIMITER)
     session.account.create(name, special_use=args.parameters.get(b"USE"))
-    yield from ()
+    yield from respelled(session, args.spelled.removesuffix(DELIMITER), name)
     return Done(code=next((code for told in CREATED if (code := told(session, name))), None))
 
 
@@ -89,7 +93,13 @@ def delete(session: Session, args: Name) -> Iterator[Output]:
 @command("RENAME", parse_rename, states=AUTHENTICATED_UP)
 def rename(session: Session, args: Rename) -> Iterator[Output]:
     session.account.rename(args.old, args.new)
-    yield from ()
+    yield from respelled(session, args.spelled, args.new)
+
+
+def respelled(session: Session, spelled: str, name: str) -> Iterator[Output]:
+    """RFC 9051 6.3.9.7: a mailbox that is not called as the client wanted it."""
+    if spelled != name and IMAP4REV2 in session.enabled:
+        yield List(name, extended=oldname(spelled, name))
 
 
 @command("SUBSCRIBE", parse_name, states=AUTHENTICATED_UP)

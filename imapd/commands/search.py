@@ -49,4 +49,4 @@ def search(session: Session, args: Search) -> Iterator[Output]:
     except (Refused, MailError):
         forget(session, args.returns)
         raise
-    yield from told(session, positions, args.by_uid, args.returns)
+    yield from told(session, positions, args.by_uid, args.returns, args.criteria)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imapd.mail import search as criteria
+from imapd.protocol.session import CONDSTORE, IMAP4REV2
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output, Search
@@ -60,17 +62,51 @@ def search_return_opt(cursor: Cursor) -> tuple[bytes, Any]:
     return name, read(cursor) if read else True
 
 
-def told(session: Session, positions: Sequence[int], by_uid: bool, returns: Returns | None) -> Iterator[Output]:
+def told(
+    session: Session, positions: Sequence[int], by_uid: bool, returns: Returns | None, criterion: Any = None
+) -> Iterator[Output]:
     """The response to a search that found the messages at these positions of the view; none if it was not to tell."""
     numbers = numbered(session.selected.view.uids, positions, by_uid)
+    modseq = highest_modseq(session, positions, returns) if asks_modseq(criterion) else None
     if returns is None:
-        yield Search(numbers)
-        return
+        if IMAP4REV2 not in session.enabled:
+            yield Search(numbers, modseq)
+            return
+        returns = {b"ALL": True}
     for name in returns:
         if keep := RETURN[name].keep:
             keep(session, positions, returns)
     if any(RETURN[name].item for name in returns):
-        yield esearch(session.tag, numbers, by_uid, returns)
+        yield esearch(session.tag, numbers, by_uid, returns, modseq)
+
+
+def asks_modseq(criterion: Any) -> bool:
+    """Whether a search names a modseq: then it is also told one."""
+    match criterion:
+        case criteria.And(parts):
+            return any(map(asks_modseq, parts))
+        case criteria.Or(first, second):
+            return asks_modseq(first) or asks_modseq(second)
+        case criteria.Not(inner):
+            return asks_modseq(inner)
+    return isinstance(criterion, criteria.ModSeq)
+
+
+def highest_modseq(session: Session, positions: Sequence[int], returns: Returns | None = None) -> int | None:
+    """The highest modseq of the messages that are told (RFC 7162 3.1.6, RFC 4731 3.2); none where nothing was found."""
+    session.enable(CONDSTORE)
+    modseqs = session.selected.view.modseqs
+    return max((modseqs[at] for at in ends(positions, returns or {})), default=None)
+
+
+def ends(positions: Sequence[int], returns: Returns) -> Sequence[int]:
+    """What the return options tell of, where they do something with whole messages: only the ends of what was found if
+    only MIN or MAX are asked for, else all of it (RFC 4731 3.2, RFC 5182 2.4)."""
+    if not positions or b"ALL" in returns or b"COUNT" in returns:
+        return positions
+    first_last = {b"MIN": positions[0], b"MAX": positions[-1]}
+    asked = sorted({at for name, at in first_last.items() if name in returns})
+    return asked or positions
 
 
 def forget(session: Session, returns: Returns | None) -> None:
@@ -85,7 +121,9 @@ def numbered(uids: Sequence[int], positions: Sequence[int], by_uid: bool) -> lis
     return [uids[at] for at in positions] if by_uid else [at + 1 for at in positions]
 
 
-def esearch(tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Returns) -> bytes:
+def esearch(
+    tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Returns, modseq: int | None = None
+) -> bytes:
     """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
     parts = [b"* ESEARCH (TAG %b)" % encode.quoted(tag)]
     if by_uid:
@@ -94,4 +132,6 @@ def esearch(tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Returns) 
         item = RETURN[name].item
         if item and (data := item(numbers, value)):
             parts.append(data)
+    if modseq is not None:
+        parts.append(b"MODSEQ %d" % modseq)
     return b" ".join(parts) + b"\r\n"

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd.protocol.registry import Done, command
+from imapd.protocol.session import IMAP4REV2
 from imapd.protocol.states import AUTHENTICATED_UP, SELECTED
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor
-from imapd.wire.responses import Exists, Flags, Ok, Output, Recent
+from imapd.wire.responses import Exists, Flags, List, Ok, Output, Recent, oldname
 
 if TYPE_CHECKING:
     from imapd.mail.mailbox import Mailbox
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of SELECT: how its value is read, what happens before the mailbox opens, what is said after it."""
+    """A parameter of SELECT: how its value is read, what happens before anything else and may still refuse the command,
+    what is said when the mailbox is open."""
 
     read: Callable[[Cursor], Any] | None = None
     before: Callable[[Session, Any], None] | None = None
@@ -40,14 +42,15 @@ CODES: list[Callable[[Session, Mailbox], Ok | None]] = []
 class Select:
     name: str
     parameters: Mapping[bytes, Any] = field(default_factory=dict)
+    spelled: str = ""  # as the client has written it
 
 
 def parse_select(cursor: Cursor) -> Select:
     """select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]"""
     cursor.sp()
-    name = cursor.mailbox()
+    name, spelled = cursor.spelled_mailbox()
     parameters = dict(cursor.listed(lambda: select_parameter(cursor))) if cursor.take(b" ") else {}
-    return Select(name, parameters)
+    return Select(name, parameters, spelled)
 
 
 def select_parameter(cursor: Cursor) -> tuple[bytes, Any]:
@@ -71,16 +74,19 @@ def examine(session: Session, args: Select) -> Generator[Output, None, Done | No
 
 def opened(session: Session, args: Select, *, read_only: bool) -> Generator[Output, None, Done | None]:
     """Leaves the mailbox selected before, whatever comes of this, then opens and describes the new one."""
-    if session.selected:
-        session.unselect()
-        yield Ok("The mailbox selected before is closed.", b"CLOSED")
     given = [(PARAMETERS[name], value) for name, value in args.parameters.items()]
     for parameter, value in given:
         if parameter.before:
             parameter.before(session, value)
-    mailbox = session.account.open(args.name, read_only=read_only)
+    if session.selected:
+        session.unselect()
+        yield Ok("The mailbox selected before is closed.", b"CLOSED")
+    is_rev2 = IMAP4REV2 in session.enabled
+    mailbox = session.account.open(args.name, read_only=read_only, counts_recent=not is_rev2)
     session.select(mailbox)
     yield from description(session, mailbox)
+    if is_rev2:
+        yield List(mailbox.name, extended=oldname(args.spelled, args.name))
     for parameter, value in given:
         if parameter.after:
             yield from parameter.after(session, value)
@@ -88,12 +94,13 @@ def opened(session: Session, args: Select, *, read_only: bool) -> Generator[Outp
 
 
 def description(session: Session, mailbox: Mailbox) -> Iterator[Output]:
-    """What RFC 3501 6.3.1 wants told of a mailbox as it is selected."""
+    """What RFC 3501 6.3.1 wants told of a mailbox as it is selected; RFC 9051 has dropped RECENT and UNSEEN."""
     yield Flags(mailbox.flags)
     yield Exists(len(mailbox.view.uids))
-    yield Recent(mailbox.recent)
-    if mailbox.first_unseen is not None:
-        yield Ok("First unseen.", b"UNSEEN %d" % mailbox.first_unseen)
+    if IMAP4REV2 not in session.enabled:
+        yield Recent(mailbox.recent)
+        if mailbox.first_unseen is not None:
+            yield Ok("First unseen.", b"UNSEEN %d" % mailbox.first_unseen)
     yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + encode.flags(mailbox.permanent_flags))
     yield Ok("Predicted next UID.", b"UIDNEXT %d" % mailbox.uid_next)
     yield Ok("UIDs valid.", b"UIDVALIDITY %d" % mailbox.uid_validity)

@@ -6,18 +6,22 @@ Modifiers (RFC 4466) come from the table MODIFIERS, which CONDSTORE fills.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from imapd.protocol.registry import command
+from imapd.commands.fetch import change_items
+from imapd.commands.fetch_plan import compiled
+from imapd.protocol.registry import Done, command
+from imapd.protocol.session import CONDSTORE
 from imapd.protocol.states import SELECTED
 from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output
-from imapd.wire.sequence import SequenceSet
+from imapd.wire.sequence import SequenceSet, compact
 
 if TYPE_CHECKING:
-    from imapd.mail.mailbox import Mailbox
+    from imapd.mail.mailbox import Mailbox, StoredFlags
     from imapd.protocol.session import Session
 
 MODIFIERS: dict[bytes, Callable[[Cursor], Any]] = {}
@@ -66,14 +70,43 @@ def store_att_flags(cursor: Cursor) -> tuple[str, bool, list[str]]:
 
 
 @command("STORE", parse_store, states=SELECTED, sends_expunge=False, uid=True)
-def store(session: Session, args: Store) -> Iterator[Output]:
+def store(session: Session, args: Store) -> Generator[Output, None, Done]:
     mailbox = session.selected
     positions = args.messages.positions(mailbox.view.uids, args.by_uid)
-    stored = mailbox.store(positions, args.op, args.flags, args.silent)
+    unchanged_since = args.modifiers.get(b"UNCHANGEDSINCE")
+    if unchanged_since is not None:
+        session.enable(CONDSTORE)
+    stored = mailbox.store(positions, args.op, args.flags, args.silent, unchanged_since)
     # A keyword that this has made must be in FLAGS before a FETCH shows it; no number may shift before that.
     yield from session.news(may_expunge=False)
-    if not args.silent:
+    if CONDSTORE in session.enabled:
+        yield from changes_told(session, args, stored)
+    elif not args.silent:
         yield from flags_told(mailbox, stored.positions, args.by_uid)
+    return Done(code=modified(mailbox, stored, args.by_uid))
+
+
+def changes_told(session: Session, args: Store, stored: StoredFlags) -> Iterator[bytes]:
+    """The untagged FETCH for who keeps modseqs: with .SILENT, too, of all that a condition let pass, else of what has
+    changed (RFC 7162 3.1.3)."""
+    mailbox = session.selected
+    positions: Sequence[range] = stored.positions
+    if stored.modified:
+        refused = set(stored.modified)
+        uids = mailbox.view.uids
+        positions = [range(at, at + 1) for span in positions for at in span if uids[at] not in refused]
+    elif args.silent and not args.modifiers:
+        positions = [] if stored.modseq is None else mailbox.changed_since(positions, stored.modseq - 1)
+    yield from compiled(change_items(session, args.by_uid, args.silent)).rendered(mailbox, positions)
+
+
+def modified(mailbox: Mailbox, stored: StoredFlags, by_uid: bool) -> bytes | None:
+    """ "MODIFIED" SP sequence-set; nothing where no message was refused"""
+    if not stored.modified:
+        return None
+    uids = mailbox.view.uids
+    numbers = stored.modified if by_uid else [bisect_left(uids, uid) + 1 for uid in stored.modified]
+    return b"MODIFIED " + compact(numbers)
 
 
 def flags_told(mailbox: Mailbox, positions: Sequence[range], by_uid: bool) -> Iterator[bytes]:

@@ -7,10 +7,12 @@ The same rules as in commands/. What an extension adds to another command goes i
 from imapd.extensions import (
     appendlimit,
     children,
+    condstore,
     enable,
     esearch,
     id,
     idle,
+    imap4rev2,
     list_extended,
     list_status,
     literal_plus,
@@ -18,6 +20,7 @@ from imapd.extensions import (
     multiappend,
     namespace,
     objectid,
+    qresync,
     sasl_ir,
     searchres,
     special_use,
@@ -28,6 +31,7 @@ from imapd.extensions import (
 )
 
 EXTENSIONS = (
+    imap4rev2,
     literal_plus,
     sasl_ir,
     id,
@@ -39,6 +43,8 @@ EXTENSIONS = (
     unselect,
     uidplus,
     move,
+    condstore,
+    qresync,
     list_extended,
     list_status,
     status_size,

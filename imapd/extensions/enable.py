@@ -41,7 +41,7 @@ def enable(session: Session, args: Enable) -> Iterator[Output]:
         if capability.enable is None or capability.name.upper() not in args.names:
             continue
         if capability.name not in session.enabled and is_advertised(capability, session):
-            session.enabled |= {capability.name}
+            session.enable(capability.name)
             capability.enable(session)
             enabled.append(capability.name)
     yield Enabled(enabled)

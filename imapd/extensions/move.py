@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from imapd.commands.copy import Copy, copyuid, parse_copy
-from imapd.protocol.registry import Capability, command
+from imapd.protocol.registry import Capability, Done, command
 from imapd.protocol.states import AUTHENTICATED_UP, SELECTED
 from imapd.wire.responses import Ok, Output
 
@@ -18,9 +18,11 @@ CAPABILITIES = (Capability(b"MOVE", rfc=6851, states=AUTHENTICATED_UP),)
 
 
 @command("MOVE", parse_copy, states=SELECTED, uid=True, rfc=6851, capability="MOVE")
-def move(session: Session, args: Copy) -> Iterator[Output]:
+def move(session: Session, args: Copy) -> Generator[Output, None, Done | None]:
     """move = "MOVE" SP sequence-set SP mailbox"""
+    modseq = session.selected.modseq
     positions = args.messages.positions(session.selected.view.uids, args.by_uid)
     moved = session.selected.move(positions, args.to)
     if code := copyuid(moved):
         yield Ok("Moved.", code)
+    return (yield from session.removed(modseq))

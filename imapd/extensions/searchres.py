@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imapd.commands.search_return import RETURN, ReturnOption, Returns
+from imapd.commands.search_return import RETURN, ReturnOption, Returns, ends
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.sequence import SequenceSet
@@ -28,16 +28,7 @@ class Saved(SequenceSet):
 
 def save(session: Session, positions: Sequence[int], returns: Returns) -> None:
     uids = session.selected.view.uids
-    session.saved = Saved((uids[at], uids[at]) for at in kept(positions, returns))
-
-
-def kept(positions: Sequence[int], returns: Returns) -> Sequence[int]:
-    """RFC 5182 section 2.4: only the ends where only MIN or MAX are asked for beside SAVE, all of it otherwise."""
-    if not positions or b"ALL" in returns or b"COUNT" in returns:
-        return positions
-    ends = {b"MIN": positions[0], b"MAX": positions[-1]}
-    asked = sorted({at for name, at in ends.items() if name in returns})
-    return asked or positions
+    session.saved = Saved((uids[at], uids[at]) for at in ends(positions, returns))
 
 
 def forget(session: Session) -> None:

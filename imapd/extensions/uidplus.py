@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imapd.protocol.registry import Capability, command
+from imapd.protocol.registry import Capability, Done, command
 from imapd.protocol.states import AUTHENTICATED_UP, SELECTED
 from imapd.wire.grammar import Cursor
 from imapd.wire.responses import Output
@@ -31,9 +31,9 @@ def parse_uid_expunge(cursor: Cursor) -> UidExpunge:
 
 
 @command("UID EXPUNGE", parse_uid_expunge, states=SELECTED, rfc=4315, capability="UIDPLUS")
-def uid_expunge(session: Session, args: UidExpunge) -> Iterator[Output]:
-    uids = session.selected.view.uids
+def uid_expunge(session: Session, args: UidExpunge) -> Generator[Output, None, Done | None]:
+    uids, modseq = session.selected.view.uids, session.selected.modseq
     found = args.messages.positions(uids, by_uid=True)
     if found:
         session.selected.expunge([range(uids[run[0]], uids[run[-1]] + 1) for run in found])
-    yield from ()
+    return (yield from session.removed(modseq))

@@ -6,24 +6,37 @@ How a command is carried out is in dispatch.py; what commands there are, in comm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from imapd import log
 from imapd.protocol import dispatch
 from imapd.protocol.capability import advertised
+from imapd.protocol.registry import Done
 from imapd.protocol.states import State
 from imapd.wire.encode import flags as flag_list
 from imapd.wire.framing import Framer
-from imapd.wire.responses import Bye, Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent
-from imapd.wire.sequence import SequenceSet
+from imapd.wire.responses import Bye, Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent, Vanished
+from imapd.wire.sequence import SequenceSet, compact
 
 if TYPE_CHECKING:
     from imapd.mail.account import Account
     from imapd.mail.mailbox import Mailbox
 
 NOTHING_ENABLED: frozenset[bytes] = frozenset()
+
+# What changes the form of responses to which commands do not belong.
+CONDSTORE = b"CONDSTORE"
+QRESYNC = b"QRESYNC"
+IMAP4REV2 = b"IMAP4rev2"
+
+
+@cache
+def _one_for_all(names: frozenset[bytes]) -> frozenset[bytes]:
+    """Thousands of sessions have enabled the same."""
+    return names
 
 
 class Session:
@@ -88,6 +101,10 @@ class Session:
         if mailbox is not None:
             mailbox.close()
 
+    def enable(self, *names: bytes) -> None:
+        """From now on the client understands what these extensions change."""
+        self.enabled = _one_for_all(self.enabled.union(names))
+
     def start_tls(self) -> None:
         """TLS begins, and nothing said before it counts now (RFC 3501, section 6.2.1): anybody may have said it."""
         self.framer.discard()
@@ -115,17 +132,46 @@ class Session:
         told = mailbox.pending(may_expunge) if mailbox is not None else None
         if told is None:
             return
-        for number in told.expunged:
-            yield Expunge(number)
+        if told.vanished and QRESYNC in self.enabled:
+            yield Vanished(compact(sorted(told.vanished)))
+        else:
+            for number in told.expunged:
+                yield Expunge(number)
         if told.exists is not None:
             yield Exists(told.exists)
-        if told.recent is not None:
+        if told.recent is not None and IMAP4REV2 not in self.enabled:
             yield Recent(told.recent)
         if told.keywords_changed:
             yield Flags(mailbox.flags)
             yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + flag_list(mailbox.permanent_flags))
-        for position in told.flags_changed:
-            yield FetchFlags(position + 1, mailbox.flags_at(position))
+        if told.flags_changed:
+            yield from self._flags_told(mailbox, told.flags_changed)
+
+    def _flags_told(self, mailbox: Mailbox, positions: list[int]) -> Iterator[Output]:
+        """FETCH that nobody asked for: with UID (RFC 7162 3.2.4, RFC 9051 7.5.2), with MODSEQ (RFC 7162 3.1)."""
+        view = mailbox.view
+        with_uid = QRESYNC in self.enabled or IMAP4REV2 in self.enabled
+        with_modseq = CONDSTORE in self.enabled
+        for at in positions:
+            uid = view.uids[at] if with_uid else None
+            yield FetchFlags(at + 1, mailbox.flags_at(at), uid, view.modseqs[at] if with_modseq else None)
+
+    def last_news(self, may_expunge: bool) -> Iterator[Output]:
+        """What is told after a command, before its tagged answer."""
+        yield from self.news(may_expunge)
+        mailbox = self.selected
+        if mailbox is not None and QRESYNC in self.enabled and mailbox.is_ahead:
+            # A modseq has been told that is above that of an expunge which may not be told now. Who remembered it would
+            # never hear of the expunge; a client takes this value for all that it has seen (RFC 7162 section 6).
+            yield Ok("Expunges are to be told.", b"HIGHESTMODSEQ %d" % mailbox.modseq)
+
+    def removed(self, modseq: int) -> Generator[Output, None, Done | None]:
+        """Ends a command that may have removed messages, when this was the modseq before: the news, and
+        HIGHESTMODSEQ in the tagged OK (RFC 7162 3.2.7)."""
+        yield from self.news(may_expunge=True)
+        if CONDSTORE not in self.enabled or self.selected.modseq == modseq:
+            return None
+        return Done(code=b"HIGHESTMODSEQ %d" % self.selected.modseq)
 
     def read_line(self) -> bytes:
         """A line that is no command, when the client sends it; everything said so far is sent before."""

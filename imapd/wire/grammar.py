@@ -212,7 +212,12 @@ class Cursor:
 
     def mailbox(self) -> str:
         """mailbox = "INBOX" / astring; INBOX in any case comes out as "INBOX"."""
-        return self._name(self.astring())
+        return self.spelled_mailbox()[0]
+
+    def spelled_mailbox(self) -> tuple[str, str]:
+        """The same with how the client has spelled it."""
+        spelled = self._name(self.astring())
+        return names.folded(spelled), spelled
 
     def list_mailbox(self) -> str:
         """list-mailbox = 1*list-char / string"""
@@ -221,7 +226,7 @@ class Cursor:
             self.position = found.end()
         octets = found[0] if found else self.string()
         try:
-            return self._name(octets)
+            return names.folded(self._name(octets))
         except BadName:
             return NO_NAME
 
@@ -290,7 +295,7 @@ class Cursor:
 
     def _name(self, octets: bytes) -> str:
         try:
-            return names.folded(names.decode_utf8(octets) if self.utf8 else names.decode(octets))
+            return names.decode_utf8(octets) if self.utf8 else names.decode(octets)
         except ValueError:
             raise BadName(
                 "The mailbox name is not valid " + ("UTF-8." if self.utf8 else "modified UTF-7.")

@@ -7,6 +7,7 @@ Whether a name may exist is decided in mail/; here it is only read, written and 
 from __future__ import annotations
 
 import re
+import unicodedata
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 
@@ -26,7 +27,10 @@ def upper(text: str) -> str:
 
 
 def folded(name: str) -> str:
-    """The name with INBOX, in any case, put as "INBOX": alone or as the first level."""
+    """The name as it is kept: in Normalization Form C (RFC 5198), with INBOX, in any case, put as "INBOX": alone or as
+    the first level."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
     if upper(name[:5]) == INBOX and (len(name) == 5 or name[5] == DELIMITER):
         return INBOX + name[5:]
     return name

@@ -54,14 +54,29 @@ class Expunge:
 
 
 @dataclass(frozen=True)
+class Vanished:
+    """Messages that are gone, as a ready uid-set (RFC 7162); earlier: before the mailbox was selected."""
+
+    uids: bytes
+    earlier: bool = False
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if self.earlier else b"", self.uids)
+
+
+@dataclass(frozen=True)
 class FetchFlags:
     """The flags of a message, told unasked. `flags` is the ready flag-list."""
 
     number: int
     flags: bytes
+    uid: int | None = None
+    modseq: int | None = None
 
     def encode(self, utf8: bool = False) -> bytes:
-        return b"* %d FETCH (FLAGS %b)\r\n" % (self.number, self.flags)
+        uid = b"" if self.uid is None else b"UID %d " % self.uid
+        modseq = b"" if self.modseq is None else b" MODSEQ (%d)" % self.modseq
+        return b"* %d FETCH (%bFLAGS %b%b)\r\n" % (self.number, uid, self.flags, modseq)
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,11 @@ class List:
             self.kind, b" ".join(self.attributes), DELIMITER.encode(), encode.mailbox(self.name, utf8),
         )  # fmt: skip
         return line + (b" " + self.extended if self.extended else b"") + b"\r\n"
+
+
+def oldname(spelled: str, name: str) -> bytes:
+    """oldname-extended-item, where the server calls a mailbox otherwise than the client did; else nothing."""
+    return b"" if spelled == name else b'("OLDNAME" (%b))' % encode.mailbox(spelled, utf8=True)
 
 
 @dataclass(frozen=True)
@@ -122,13 +142,15 @@ class Status:
 
 @dataclass(frozen=True)
 class Search:
-    """Message numbers or UIDs that SEARCH has found."""
+    """Message numbers or UIDs that SEARCH has found, and the highest modseq of these messages where that was asked."""
 
     numbers: Iterable[int]
+    modseq: int | None = None
 
     def encode(self, utf8: bool = False) -> bytes:
         found = " ".join(map(str, self.numbers)).encode("ascii")
-        return b"* SEARCH %b\r\n" % found if found else b"* SEARCH\r\n"
+        modseq = b"" if self.modseq is None else b" (MODSEQ %d)" % self.modseq
+        return b"* SEARCH %b%b\r\n" % (found, modseq) if found else b"* SEARCH\r\n"
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,9 @@ class Mailbox:
         self.flags = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"]
         self.recent_uids = set()
         self.view = SimpleNamespace(
-            uids=array("I", uids), flag_numbers=array("I", [0] * len(uids)), flag_bytes=[b"()"], modseq=9
-        )
+            uids=array("I", uids), flag_numbers=array("I", [0] * len(uids)), flag_bytes=[b"()"], modseq=9,
+            modseqs=array("Q", [9] * len(uids)),
+        )  # fmt: skip
         self.told = Told()
         self.calls = []
         self.found = []
@@ -190,7 +191,7 @@ class Account:
     def status_of(self, row):
         return NUMBERS
 
-    def open(self, name, read_only=False):
+    def open(self, name, read_only=False, counts_recent=True):
         self._called("open", name, read_only)
         if name not in self.mailboxes:
             raise errors.NotFound

@@ -25,6 +25,7 @@ def test_select(client):
         "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Flags that can be set here.",
         "* OK [UIDNEXT 4392] Predicted next UID.",
         "* OK [UIDVALIDITY 3857529045] UIDs valid.",
+        "* OK [HIGHESTMODSEQ 9] Highest modseq.",
         "* OK [MAILBOXID (F7)] Name of the mailbox for ever.",
     ]
     assert tagged == "OK [READ-WRITE] SELECT completed."

@@ -9,7 +9,7 @@ from imapd import errors
 from tests.protocol.talk import LOGIN, node, tagged, talk
 
 PLAIN = b64encode(b"\0user@example.com\0password")
-LOGGED_IN = b"OK [CAPABILITY IMAP4rev1 LITERAL+ "
+LOGGED_IN = b"OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ "
 
 
 def cleartext(*pieces, on=None, loopback=False):
