@@ -43,7 +43,17 @@ class HasChildren(Cannot):
 
 
 class OverQuota(MailError):
+    """root: which quota has no room, as the store names it: m…, u… or d… for a mailbox, a user or a domain."""
+
     text = "The quota of this mailbox is used up."
+    texts = {
+        "u": "The quota of all mailboxes of this user together is used up.",
+        "d": "The quota of this domain is used up.",
+    }
+
+    def __init__(self, text: str | None = None, root: str = ""):
+        super().__init__(text or self.texts.get(root[:1]))
+        self.root = root
 
 
 class LimitReached(MailError):

@@ -16,13 +16,18 @@ OF_MAILBOXES = Prepared(
     "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) ORDER BY f.name"
 )
 NAMED = Prepared(
-    "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
+    "SELECT " + COLUMNS + ", greatest(q.warned, u.warned, d.warned)" + SOURCE +
+    " JOIN quotas q USING (organization_id, mailbox_id)"
+    " LEFT JOIN quota_roots u ON u.organization_id = q.organization_id AND u.root = q.user_root"
+    " LEFT JOIN quota_roots d ON d.organization_id = q.organization_id AND d.root = q.domain_root"
+    " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
 )
 SUBSCRIPTIONS = Prepared("SELECT name FROM subscriptions WHERE organization_id = %s AND user_id = %s")
 
 
 class Folder(NamedTuple):
-    """A row of folders with what its group hands out. Sizes in octets."""
+    """A row of folders with what its group hands out. Sizes in octets. quota_warned: the highest threshold in percent
+    that its quotas have reached; only named() asks."""
 
     folder_id: int
     mailbox_id: int
@@ -38,6 +43,7 @@ class Folder(NamedTuple):
     uid_next: int
     modseq: int
     recent: int
+    quota_warned: int = 0
 
 
 def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Folder]:
@@ -78,7 +84,9 @@ def rename(
     Raises errors.NotFound, AlreadyExists, OverQuota.
     """
     row = database.row(
-        "SELECT rename_tree(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, old, target_mailbox_id, new)
+        "SELECT rename_tree(%(org)s, %(box)s, %(old)s,"
+        " prepare_rename(%(org)s, %(box)s, %(old)s, %(target)s, %(new)s), %(new)s)",
+        {"org": organization_id, "box": mailbox_id, "old": old, "target": target_mailbox_id, "new": new},
     )
     assert row
     return row[0]

@@ -90,7 +90,8 @@ EXPUNGED_SINCE = Prepared(
 )
 COPY = Prepared(
     "SELECT c.validity, c.first, c.source, c.target_group, (c.news).*"
-    " FROM copy_messages(%s, %s, %s, %s::int8multirange, %s, %s, %s, %s, %s) c"
+    " FROM copy_messages(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(mask)s, %(words)s,"
+    "   prepare_move(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(moving)s), %(known)s) c"
 )
 
 
@@ -143,8 +144,11 @@ def copy(
     """COPY or MOVE into a folder of the same organisation. Raises errors.NoTarget, OverQuota, LimitReached."""
     row = database.row(
         COPY,
-        (*view, multirange(uids), folder_id, keep_mask, keep_words, moving, known),
-    )
+        {
+            "org": view.organization_id, "group": view.group_id, "folder": view.folder_id, "uids": multirange(uids),
+            "target": folder_id, "mask": keep_mask, "words": keep_words, "moving": moving, "known": known,
+        },
+    )  # fmt: skip
     assert row
     return Copied(row[0], row[1], row[2] or [], row[3], News(*row[4:]))
 
