@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from imapd.protocol.registry import Capability, Done, command
@@ -25,10 +26,12 @@ def idle(session: Session, args: None) -> Generator[Output, None, Done]:
     if mailbox is not None:
         mailbox.watch(connection.wake)
     try:
+        # The first look comes after the watch began, and asks in any case, so that nothing between the two is missed.
+        asked: float | None = monotonic()
         while (line := session.framer.next_line()) is None:
-            # The look comes after the watch began, so that what happens between the two is not missed.
             if mailbox is not None:
-                mailbox.refresh()
+                mailbox.refresh(asked)
+                asked = None
                 yield from session.news(may_expunge=True)
             # Somebody who only listens does not hold up a server that shuts down.
             connection.in_command = False

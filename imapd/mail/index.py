@@ -97,6 +97,8 @@ class Index:
         self.view = view
         self.newest: Snapshot | None = None
         self.gone = False  # the folder is no more
+        self.sessions = 0  # that have it selected
+        self.watch: Any = None  # what the wake-ups know it by
         self.stale = True  # somebody said that something happened
         self.unclaimed: set[int] = set()  # \Recent here, and no session of this worker has taken it yet
         self.watchers: dict[Any, Callable[[], None]] = {}
@@ -288,6 +290,10 @@ def runs(numbers: Iterable[int]) -> list[range]:
     return found
 
 
+Key = tuple[View, int]
+"""A view and its UIDVALIDITY: a folder that was made anew has nothing in common with the former one."""
+
+
 class Indexes:
     """The indexes of a worker: those in use, and of the others those used last, up to a number of messages."""
 
@@ -295,35 +301,36 @@ class Indexes:
         self._database = database
         self._wakeups = wakeups
         self._most = most_idle_messages
-        self._used: dict[View, tuple[Index, int, Any]] = {}  # index, sessions, watch
-        self._idle: OrderedDict[View, Index] = OrderedDict()
+        self._used: dict[Key, Index] = {}
+        self._idle: OrderedDict[Key, Index] = OrderedDict()
         self._idle_weight = 0
 
-    def acquire(self, view: View) -> Index:
+    def acquire(self, view: View, uid_validity: int) -> Index:
         """The index of a view for one session, until it is released."""
-        if view in self._used:
-            index, sessions, watch = self._used[view]
-            self._used[view] = (index, sessions + 1, watch)
-            return index
-        index = self._idle.pop(view, None)
+        key = (view, uid_validity)
+        index = self._used.get(key)
         if index is None:
-            index = Index(self._database, view)
-        else:
-            self._idle_weight -= weight(index)
-        index.stale = True
-        watch = self._wakeups.watch(view.organization_id, view.group_id, index.woken)
-        self._used[view] = (index, 1, watch)
+            index = self._idle.pop(key, None)
+            if index is None:
+                index = Index(self._database, view)
+            else:
+                self._idle_weight -= weight(index)
+            index.stale = True
+            index.watch = self._wakeups.watch(view.organization_id, view.group_id, index.woken)
+            self._used[key] = index
+        index.sessions += 1
         return index
 
-    def release(self, view: View) -> None:
-        index, sessions, watch = self._used[view]
-        if sessions > 1:
-            self._used[view] = (index, sessions - 1, watch)
+    def release(self, view: View, uid_validity: int) -> None:
+        key = (view, uid_validity)
+        index = self._used[key]
+        index.sessions -= 1
+        if index.sessions:
             return
-        del self._used[view]
-        self._wakeups.unwatch(watch)
+        del self._used[key]
+        self._wakeups.unwatch(index.watch)
         if index.newest is not None and not index.gone:
-            self._idle[view] = index
+            self._idle[key] = index
             self._idle_weight += weight(index)
             while self._idle_weight > self._most:
                 self._idle_weight -= weight(self._idle.popitem(last=False)[1])

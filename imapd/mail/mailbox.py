@@ -71,6 +71,7 @@ class Mailbox:
         "is_ahead",
         "mailbox_id",
         "name",
+        "quota_warned",
         "read_only",
         "recent_uids",
         "rights",
@@ -97,7 +98,8 @@ class Mailbox:
         self.mailbox_id = mailbox_id
         self.uid_validity = uid_validity
         self.rights = held
-        self.read_only = read_only or not set(held) & set("swte")
+        self.read_only = read_only or not set(held) & set("swtei")  # RFC 4314 section 5.2
+        self.quota_warned = 0  # the highest threshold, in percent, that a quota of it had reached when it was opened
         self.recent_uids: set[int] = set()
         self._counts_recent = counts_recent
         self.is_ahead = False  # some modseqs of the view are above its own: an expunge that came before is not yet told
@@ -105,11 +107,11 @@ class Mailbox:
         self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them
         self._owed: Told | None = None
         self._flagged: set[int] = set()
-        self._index: Index = account.node.indexes.acquire(which)
+        self._index: Index = account.node.indexes.acquire(which, uid_validity)
         try:
             self._open(recent, newest_modseq)
         except BaseException:
-            account.node.indexes.release(which)
+            account.node.indexes.release(which, uid_validity)
             raise
 
     def _open(self, recent: int, newest_modseq: int) -> None:
@@ -118,7 +120,8 @@ class Mailbox:
         if index.known != newest_modseq or recent:
             index.stale = True
             index.refresh(claiming=bool(recent) and not self.read_only)
-        index.stale = False
+        elif index.sessions == 1:
+            index.stale = False  # nothing has happened since it was idle
         if index.newest is None:
             raise errors.NotFound
         self.view: Snapshot = index.newest
@@ -399,7 +402,7 @@ class Mailbox:
 
     def close(self) -> None:
         self.unwatch()
-        self._account.node.indexes.release(self._which)
+        self._account.node.indexes.release(self._which, self.uid_validity)
 
     def _uids(self, positions: Sequence[range]) -> list[range]:
         uids = self.view.uids

@@ -110,7 +110,7 @@ def gc(config: str, grace: int | None, as_json: bool) -> None:
     columns = (TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console(), transient=True, disable=as_json) as progress:
         task = progress.add_task("Looking …", total=None)
-        for gone in garbage.collect(database, BlobStore(loaded.blobs.path), seconds):  # noqa: B007
+        for gone in garbage.collect(database, BlobStore(loaded.blobs.path), seconds):
             progress.update(task, description=f"{gone.contents} rows and {gone.blobs} bodies removed")
     database.close()
     show([Gone(gone.contents, gone.blobs, gone.octets, gone.uploads)], as_json)
