@@ -43,9 +43,11 @@ class Session(Protocol):
 def run(settings: Settings, channel: Channel | None, identity: Identity | None) -> int:
     """The whole life of the process."""
     from imapd.node import Node
+    from imapd.protocol import registry
     from imapd.protocol.session import Session as ImapSession
     from workers.alone import accept_for
 
+    registry.commands()  # what is wrong with one of them shows now, not at the first client
     metrics = Metrics()
     node = Node.open(settings, metrics)
     worker = Worker(settings, channel, identity, metrics, lambda connection: ImapSession(connection, node))
