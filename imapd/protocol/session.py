@@ -42,8 +42,8 @@ def _one_for_all(names: frozenset[bytes]) -> frozenset[bytes]:
 class Session:
     """`node` gives the services of this worker; `connection` the octets of this client."""
 
-    __slots__ = ("account", "bad_commands", "connection", "enabled", "framer", "id", "node", "saved", "selected",
-                 "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
+    __slots__ = ("account", "alerts", "bad_commands", "connection", "enabled", "framer", "id", "node", "owes_modseq", "saved",
+                 "selected", "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
 
     account: Account | Any
     selected: Mailbox | Any
@@ -59,6 +59,7 @@ class Session:
         self.account = None
         self.selected = None
         self.enabled = NOTHING_ENABLED
+        self.owes_modseq = False
         self.utf8 = False
         self.user_agent = ""
         self.bad_commands = 0
@@ -103,6 +104,8 @@ class Session:
 
     def enable(self, *names: bytes) -> None:
         """From now on the client understands what these extensions change."""
+        # Whoever begins to ask for modseqs in the middle is told where the mailbox stands (RFC 7162 section 3.1).
+        self.owes_modseq = self.selected is not None and CONDSTORE in names and CONDSTORE not in self.enabled
         self.enabled = _one_for_all(self.enabled.union(names))
 
     def start_tls(self) -> None:
@@ -160,7 +163,10 @@ class Session:
         """What is told after a command, before its tagged answer."""
         yield from self.news(may_expunge)
         mailbox = self.selected
-        if mailbox is not None and QRESYNC in self.enabled and mailbox.is_ahead:
+        if mailbox is not None and self.owes_modseq:
+            self.owes_modseq = False
+            yield Ok("Highest modseq.", b"HIGHESTMODSEQ %d" % mailbox.modseq)
+        elif mailbox is not None and QRESYNC in self.enabled and mailbox.is_ahead:
             # A modseq has been told that is above that of an expunge which may not be told now. Who remembered it would
             # never hear of the expunge; a client takes this value for all that it has seen (RFC 7162 section 6).
             yield Ok("Expunges are to be told.", b"HIGHESTMODSEQ %d" % mailbox.modseq)
