@@ -29,6 +29,13 @@ def search_program(cursor: Cursor) -> Any:
     return SearchKeys(cursor, codec).keys()
 
 
+def search_criteria(cursor: Cursor) -> Any:
+    """search-criteria = charset 1*(SP search-key)"""
+    charset = cursor.astring()
+    cursor.sp()
+    return SearchKeys(cursor, codec_of(charset)).keys()
+
+
 def codec_of(charset: bytes) -> str:
     """Python's name of a charset, or NO [BADCHARSET], which does not repeat what the client sent."""
     # MIME reads mail that claims to be US-ASCII more generously than a search, which can be told that it is wrong.

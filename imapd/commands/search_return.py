@@ -63,14 +63,20 @@ def search_return_opt(cursor: Cursor) -> tuple[bytes, Any]:
 
 
 def told(
-    session: Session, positions: Sequence[int], by_uid: bool, returns: Returns | None, criterion: Any = None
+    session: Session,
+    positions: Sequence[int],
+    by_uid: bool,
+    returns: Returns | None,
+    criterion: Any = None,
+    plain: type[Search] = Search,
 ) -> Iterator[Output]:
-    """The response to a search that found the messages at these positions of the view; none if it was not to tell."""
+    """The response to a search that found the messages at these positions of the view; none if it was not to tell.
+    plain: the response where there is no RETURN."""
     numbers = numbered(session.selected.view.uids, positions, by_uid)
     modseq = highest_modseq(session, positions, returns) if asks_modseq(criterion) else None
     if returns is None:
-        if IMAP4REV2 not in session.enabled:
-            yield Search(numbers, modseq)
+        if plain is not Search or IMAP4REV2 not in session.enabled:
+            yield plain(numbers, modseq)
             return
         returns = {b"ALL": True}
     for name in returns:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from imapd.mail import flags
+from imapd.mail.content_rows import ContentRows
 from imapd.storage import messages
 from imapd.storage.messages import News, Stored, View, ranges
 
@@ -295,7 +296,8 @@ Key = tuple[View, int]
 
 
 class Indexes:
-    """The indexes of a worker: those in use, and of the others those used last, up to a number of messages."""
+    """The indexes of a worker: those in use, and of the others those used last, up to a number of messages; and the
+    rows of `contents` that were read last."""
 
     def __init__(self, database: Any, wakeups: Any, most_idle_messages: int = 500_000):
         self._database = database
@@ -304,6 +306,7 @@ class Indexes:
         self._used: dict[Key, Index] = {}
         self._idle: OrderedDict[Key, Index] = OrderedDict()
         self._idle_weight = 0
+        self.content_rows = ContentRows()
 
     def acquire(self, view: View, uid_validity: int) -> Index:
         """The index of a view for one session, until it is released."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail import flags, resync, rights, search
+from imapd.mail import flags, resync, rights, search, sort, thread
 from imapd.mail.body import Body
 from imapd.mail.index import Index, Snapshot
+from imapd.mail.sort import Criterion
+from imapd.mail.thread import Threads
 from imapd.storage import contents, messages
 from imapd.storage.messages import View
 
@@ -378,13 +380,26 @@ class Mailbox:
         """Positions of the messages that meet a criterion of mail/search.py."""
         return search.search(self, criterion)
 
+    def sort(self, criterion: Any, by: Sequence[Criterion]) -> list[int]:
+        """The same positions, in an order of mail/sort.py."""
+        return sort.sort(self, self.search(criterion), by)
+
+    def threads(self, criterion: Any, algorithm: str) -> tuple[list[int], Threads]:
+        """The same positions, and their threads, whose nodes are indexes into them."""
+        positions = self.search(criterion)
+        return positions, thread.threads(self, positions, algorithm)
+
     def matching(self, content_ids: Iterable[int], tests: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
         return contents.matching(self._account.database, self._which.organization_id, list(content_ids), tests)
 
     def contents(self, content_ids: Iterable[int], columns: Sequence[str]) -> dict[int, tuple[Any, ...]]:
-        """Columns of `contents` by content id."""
-        ids = list(content_ids)
-        return contents.columns(self._account.database, self._which.organization_id, ids, columns) if ids else {}
+        """Columns of `contents` by content id; asks the store for those only that nobody has asked for lately."""
+        database, organization_id, names = self._account.database, self._which.organization_id, tuple(columns)
+
+        def load(ids: list[int]) -> dict[int, tuple[Any, ...]]:
+            return contents.columns(database, organization_id, ids, names)
+
+        return self._account.node.indexes.content_rows.get(organization_id, names, list(content_ids), load)
 
     def bodies(self, content_ids: Iterable[int]) -> dict[int, Body]:
         """The octets of messages, by content id: one statement for all of them."""

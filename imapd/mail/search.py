@@ -14,6 +14,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from imapd.mail.flags import BITS
+from imapd.mail.folding import fold
 
 if TYPE_CHECKING:
     from imapd.mail.index import Snapshot
@@ -293,9 +294,9 @@ def test(leaf: Text | Header | SentDate) -> tuple[str, ...]:
     """A leaf as storage.contents.matching() takes it: the kind of test and what it compares with."""
     match leaf:
         case Text(field, needle):
-            return (field, needle.casefold())
+            return (field, fold(needle))
         case Header(name, needle):
-            return ("header", name.casefold(), needle.casefold())
+            return ("header", fold(name), fold(needle))
         case SentDate(op, date):
             return ("sent", op, str(date.toordinal() - EPOCH))
     raise TypeError(leaf)

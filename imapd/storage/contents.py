@@ -29,6 +29,7 @@ TYPES = {
     "sent_at": "bigint",
     "sent_zone": "smallint",
     "base_subject": "text",
+    "is_reply": "boolean",
     "sort_from": "text",
     "sort_to": "text",
     "sort_cc": "text",
@@ -55,8 +56,9 @@ def _append_statement() -> str:
     given = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
     return (
         f"WITH given AS (SELECT * FROM unnest({given}) WITH ORDINALITY AS g({columns}, i)),"
-        f" kept AS (INSERT INTO contents (organization_id, {columns})"
-        f"   SELECT DISTINCT ON (sha256) %(organization_id)s, {columns} FROM given ORDER BY sha256"
+        f" kept AS (INSERT INTO contents (organization_id, {columns}, thread_id)"
+        f"   SELECT DISTINCT ON (sha256) %(organization_id)s, {columns},"
+        "          thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
         "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
         " SELECT a.validity, a.first, a.grp"
         "   FROM (SELECT array_agg(kept.content_id ORDER BY given.i) AS ids FROM given JOIN kept USING (sha256)) c,"

@@ -147,10 +147,19 @@ class Search:
     numbers: Iterable[int]
     modseq: int | None = None
 
+    kind = b"SEARCH"
+
     def encode(self, utf8: bool = False) -> bytes:
         found = " ".join(map(str, self.numbers)).encode("ascii")
         modseq = b"" if self.modseq is None else b" (MODSEQ %d)" % self.modseq
-        return b"* SEARCH %b%b\r\n" % (found, modseq) if found else b"* SEARCH\r\n"
+        return b"* %b %b%b\r\n" % (self.kind, found, modseq) if found else b"* %b\r\n" % self.kind
+
+
+@dataclass(frozen=True)
+class Sort(Search):
+    """The same in the order of SORT."""
+
+    kind = b"SORT"
 
 
 @dataclass(frozen=True)

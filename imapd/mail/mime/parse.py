@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imapd.mail.folding import fold
 from imapd.mail.mime import dates, headers, limits, parts, render
 from imapd.mail.mime.addresses import Address
 from imapd.mail.mime.charsets import decode
 from imapd.mail.mime.structure import MESSAGE, Octets, Part, scan
-from imapd.mail.mime.subjects import base_subject
+from imapd.mail.mime.subjects import extracted
 from imapd.mail.mime.text import BodyText, header_text
 from imapd.mail.mime.words import text_of
 
@@ -36,6 +37,7 @@ class ParsedContent:
     sent_at: int | None
     sent_zone: int
     base_subject: str
+    is_reply: bool
     sort_from: str
     sort_to: str
     sort_cc: str
@@ -60,8 +62,9 @@ def parse(octets: Octets, *, sha256: bytes) -> ParsedContent:
     envelope = render.Envelope(message.fields, first)
     body, body_structure = render.structures(found, _envelope_of, line_counter(octets, found))
     sent_at, sent_zone = dates.sent(first.get(b"date", b"")) or (None, 0)
-    subject = text_of(first.get(b"subject", b"")).casefold()[: limits.FIELD_CHARACTERS]
+    subject = fold(text_of(first.get(b"subject", b"")), limits.FIELD_CHARACTERS)
     text = BodyText(octets, found)
+    base_subject, is_reply = extracted(subject)
     return ParsedContent(
         sha256=sha256,
         size=len(octets),
@@ -75,7 +78,8 @@ def parse(octets: Octets, *, sha256: bytes) -> ParsedContent:
         refs=_references(first),
         sent_at=sent_at,
         sent_zone=sent_zone,
-        base_subject=base_subject(subject)[: limits.KEY_CHARACTERS],
+        base_subject=base_subject[: limits.KEY_CHARACTERS],
+        is_reply=is_reply,
         sort_from=_sort_key(envelope.sender),
         sort_to=_sort_key(envelope.to),
         sort_cc=_sort_key(envelope.cc),
@@ -102,7 +106,7 @@ def _address_text(message: Part, name: bytes, listed: list[Address]) -> str:
         return ""
     text = text_of(headers.joined(message.fields, name, limits.CACHED_HEADER_OCTETS))
     plain = {f"{decode(mailbox)}@{decode(host)}" for _, _, mailbox, host in listed if mailbox and host}
-    return " ".join([text, *sorted(address for address in plain if address not in text)]).casefold()
+    return fold(" ".join([text, *sorted(address for address in plain if address not in text)]))
 
 
 def _message_ids(value: bytes | None, limit: int) -> list[str]:
@@ -125,7 +129,7 @@ def _sort_key(listed: list[Address]) -> str:
     """addr-mailbox of the first address"""
     if not listed:
         return ""
-    return decode(listed[0].mailbox or b"").casefold()[: limits.KEY_CHARACTERS]
+    return fold(decode(listed[0].mailbox or b""), limits.KEY_CHARACTERS)
 
 
 def _display_name(listed: list[Address]) -> str:
@@ -136,7 +140,7 @@ def _display_name(listed: list[Address]) -> str:
     text = text_of(name).strip() if name else ""
     if not text:
         text = decode(mailbox or b"") + ("@" + decode(host) if host else "")
-    return text.casefold()[: limits.KEY_CHARACTERS]
+    return fold(text, limits.KEY_CHARACTERS)
 
 
 # Lines

@@ -13,18 +13,28 @@ _BLOBS = re.compile(r"(?:\[[^][]*\] *)+")
 
 def base_subject(subject: str) -> str:
     """The subject without the marks of replies, forwards and lists. The argument is decoded and case-folded."""
+    return extracted(subject)[0]
+
+
+def extracted(subject: str) -> tuple[str, bool]:
+    """The base subject, and whether the marks say that it is a reply or a forward."""
     text = " ".join(subject.split())
     start, end = 0, len(text)
+    is_reply = False
     while True:
+        before = end
         end = _without_trailers(text, start, end)
-        start = _without_leaders(text, start, end)
+        is_reply |= end < before  # one space at most is left between words, and none at the end
+        start, refwd = _without_leaders(text, start, end)
+        is_reply |= refwd
         # Step 6: "[fwd: x]" is x, and x is looked at again.
         if text.startswith("[fwd:", start, end) and text.endswith("]", start, end):
             start, end = start + 5, end - 1
+            is_reply = True
             while start < end and text[start] == " ":
                 start += 1
             continue
-        return text[start:end]
+        return text[start:end], is_reply
 
 
 def _without_trailers(text: str, start: int, end: int) -> int:
@@ -38,8 +48,10 @@ def _without_trailers(text: str, start: int, end: int) -> int:
             return end
 
 
-def _without_leaders(text: str, start: int, end: int) -> int:
-    """Steps 3 to 5: subj-leader = (*subj-blob subj-refwd) / WSP, and blobs as long as something is left."""
+def _without_leaders(text: str, start: int, end: int) -> tuple[int, bool]:
+    """Steps 3 to 5: subj-leader = (*subj-blob subj-refwd) / WSP, and blobs as long as something is left. With it,
+    whether there was a subj-refwd."""
+    found = False
     while True:
         while start < end and text[start] == " ":
             start += 1
@@ -47,11 +59,11 @@ def _without_leaders(text: str, start: int, end: int) -> int:
         after = blobs.end() if blobs else start
         refwd = _REFWD.match(text, after, end)
         if refwd:
-            start = refwd.end()
+            start, found = refwd.end(), True
         elif blobs and after < end:
-            return after
+            return after, found
         elif blobs:
             # Nothing but blobs: the last one is the subject.
-            return text.rindex("[", start, end)
+            return text.rindex("[", start, end), found
         else:
-            return start
+            return start, found

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from binascii import a2b_qp
 
+from imapd.mail.folding import fold
 from imapd.mail.mime import headers, html, limits, parameters
 from imapd.mail.mime.charsets import decode
 from imapd.mail.mime.structure import LEAF, Octets, Part
@@ -19,7 +20,7 @@ def header_text(fields: headers.Fields) -> str:
     if b"=?" in block or not block.isascii():
         # A decoded word may hold line ends, which would look like further fields.
         lines = [name.decode("ascii", "replace") + ": " + _one_line(text_of(value)) for name, value in _bounded(fields)]
-        return "\n" + clean("\n".join(lines)).casefold() + "\n"
+        return "\n" + fold(clean("\n".join(lines)), limits.CACHED_HEADER_OCTETS) + "\n"
     return "\n" + clean(block.decode("ascii")).lower() + "\n"
 
 
@@ -56,7 +57,7 @@ class BodyText:
 
     def searchable(self) -> str:
         """All of it, case-folded."""
-        return "\n".join(self.pieces).casefold()
+        return fold("\n".join(self.pieces), limits.TEXT_CHARACTERS)
 
     def preview(self) -> str:
         """RFC 8970: the beginning of the text, without what it quotes."""

@@ -6,7 +6,7 @@ import pytest
 from imapd.mail.mime import charsets, html
 from imapd.mail.mime.dates import sent
 from imapd.mail.mime.parameters import decoded, split
-from imapd.mail.mime.subjects import base_subject
+from imapd.mail.mime.subjects import base_subject, extracted
 from imapd.mail.mime.words import text_of
 
 JULY = 837595405  # Wed, 17 Jul 1996 09:23:25 UTC
@@ -170,6 +170,14 @@ class TestBaseSubject:
     )
     def test_extracted(self, subject, base):
         assert base_subject(subject) == base
+
+    @pytest.mark.parametrize("subject", ["re: x", "fwd:x", "[l] fw : x", "x (fwd)", "[fwd: x]", "[a] [fwd: x]", "re:"])
+    def test_a_reply(self, subject):
+        assert extracted(subject)[1]
+
+    @pytest.mark.parametrize("subject", ["x", "", "[l] x", " x ", "regards: x", "[fwd: x", "x [fwd: y]", "(fwd) x"])
+    def test_no_reply(self, subject):
+        assert not extracted(subject)[1]
 
 
 class TestHtml:

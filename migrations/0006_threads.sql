@@ -1,0 +1,53 @@
+-- What THREAD and THREADID ask of a content.
+
+-- Whether the subject has the marks of a reply or a forward (RFC 5256 section 2.1).
+ALTER TABLE contents ADD COLUMN is_reply boolean NOT NULL DEFAULT false;
+UPDATE contents SET is_reply = true
+ WHERE subject ~ '^\s*((\[[^][]*\]\s*)*(re|fwd?)\s*(\[[^][]*\]\s*)?:|\[fwd:)' OR subject ~ '\(fwd\)\s*$';
+
+-- Which thread (RFC 8474) a message id belongs to: that of each message, of the one it answers and of the one that began
+-- it all. So answers are brought together though what they answer came later, or never.
+CREATE SEQUENCE thread_ids AS bigint;
+
+CREATE TABLE thread_members (
+    organization_id bigint NOT NULL,
+    message_key     uuid NOT NULL,                  -- md5 of the message id
+    thread_id       bigint NOT NULL,
+    PRIMARY KEY (organization_id, message_key)
+);
+
+-- The thread of a new content, from its columns message_id and refs. What is known of its ids decides, its own first, then
+-- the nearest one; a thread's id never changes. Keys are written in their order, so that two writers do not wait for each
+-- other in a circle.
+CREATE FUNCTION thread_of(org bigint, message_id text, refs text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    ids text[] := array_remove(ARRAY[message_id, substring(refs FROM '[^ ]+$'), substring(refs FROM '^[^ ]+')], NULL);
+    keys uuid[];
+    number bigint;
+    found_keys bigint;
+    thread bigint;
+BEGIN
+    SELECT array_agg(k ORDER BY place), count(*) INTO keys, number
+      FROM (SELECT md5(id)::uuid AS k, min(place) AS place FROM unnest(ids) WITH ORDINALITY AS given(id, place)
+             WHERE id <> '' GROUP BY 1) distinct_keys;
+    IF number = 0 THEN
+        RETURN nextval('thread_ids');
+    END IF;
+    SELECT count(*), (array_agg(t.thread_id ORDER BY array_position(keys, t.message_key)))[1] INTO found_keys, thread
+      FROM thread_members t WHERE t.organization_id = org AND t.message_key = ANY (keys);
+    IF found_keys = number THEN
+        RETURN thread;
+    END IF;
+    thread := coalesce(thread, nextval('thread_ids'));
+    INSERT INTO thread_members AS t (organization_id, message_key, thread_id)
+    SELECT org, k, thread FROM unnest(keys) k ORDER BY k
+    ON CONFLICT (organization_id, message_key) DO NOTHING;
+    -- Somebody else may have been first with one of them.
+    SELECT (array_agg(t.thread_id ORDER BY array_position(keys, t.message_key)))[1] INTO thread
+      FROM thread_members t WHERE t.organization_id = org AND t.message_key = ANY (keys);
+    RETURN thread;
+END $$;
+
+UPDATE contents SET thread_id = thread_of(organization_id, message_id, refs) WHERE thread_id IS NULL;
+ALTER TABLE contents ALTER COLUMN thread_id SET NOT NULL;
