@@ -27,7 +27,8 @@ EVENTS = frozenset(
         "password changed", "user created", "user disabled", "user enabled", "user removed",
         "domain created", "domain disabled", "domain enabled", "domain removed",
         "organization created", "organization disabled", "organization enabled", "organization removed",
-        "mailbox created", "mailbox removed", "alias created", "alias removed", "folder deleted", "folder renamed",
+        "mailbox created", "mailbox moved", "mailbox removed", "group created", "group changed", "group removed",
+        "alias created", "alias removed", "folder deleted", "folder renamed",
         "access changed", "quota changed", "mass expunge", "configuration reloaded", "migrated", "repaired",
     }
 )  # fmt: skip

@@ -5,6 +5,7 @@ The same rules as in commands/. What an extension adds to another command goes i
 """
 
 from imapd.extensions import (
+    acl,
     appendlimit,
     children,
     condstore,
@@ -15,6 +16,7 @@ from imapd.extensions import (
     idle,
     imap4rev2,
     list_extended,
+    list_myrights,
     list_status,
     literal_plus,
     move,
@@ -50,6 +52,7 @@ EXTENSIONS = (
     qresync,
     list_extended,
     list_status,
+    list_myrights,
     status_size,
     esearch,
     searchres,
@@ -60,4 +63,5 @@ EXTENSIONS = (
     multiappend,
     appendlimit,
     objectid,
+    acl,
 )

@@ -12,12 +12,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail import delivery, flags, rights
+from imapd.mail import access, delivery, flags, rights
 from imapd.mail.delivery import Draft as Draft
 from imapd.mail.listing import Listed as Listed
 from imapd.mail.listing import listed, owned, shared
 from imapd.mail.mailbox import Mailbox
-from imapd.mail.namespaces import DELIMITER, SHARED, Layout, Namespaces, Tree, check_new, inbox_folded
+from imapd.mail.namespaces import (
+    DELIMITER,
+    SHARED,
+    Layout,
+    Namespaces,
+    Tree,
+    check_new,
+    parents,
+    shared_parts,
+)
 from imapd.storage import accounts, folders
 from imapd.storage.folders import Folder
 from imapd.storage.messages import View
@@ -115,39 +124,34 @@ class Account:
             # The mailbox that takes new folders stands first in its tree, and so its folder here.
             found.sort(key=lambda folder: tree.mailbox_ids.index(folder.mailbox_id))
             place = Place(tree.prefix + path, tree, path, found, rights.ALL)
-        if not place.folders or rights.LOOKUP not in place.rights:
+        if not place.folders or not set(rights.KNOWING) & set(place.rights):
             raise errors.NotFound
         return place
 
     def _find_shared(self, name: str) -> Place:
-        address, _, path = name.removeprefix(SHARED).partition(DELIMITER)
-        address, path = address.lower(), inbox_folded(path)
-        grants = [
-            grant
-            for grant in accounts.grants(self.database, self.organization_id, self.user_id)
-            if grant.address == address
-        ]
+        address, path = shared_parts(name)
+        grants = accounts.grants(self.database, self.organization_id, self.user_id, address)
         if not grants or not path:
             raise errors.NotFound
         tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
         found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path)
-        here = {0, *(folder.folder_id for folder in found)}
-        held = rights.union(*(grant.rights for grant in grants if grant.folder_id in here))
+        held = rights.held(grants, found[0].folder_id) if found else ""
         return Place(tree.prefix + path, tree, path, found, held, shared=True)
 
     def need(self, place: Place, right: str) -> Place:
+        """Raises errors.NoPermission where the right is missing; NotFound where the user cannot even list it."""
         if right not in place.rights:
-            raise errors.NoPermission
+            raise errors.NoPermission if rights.LOOKUP in place.rights else errors.NotFound
         return place
 
     def list_folders(self, subscribed_only: bool = False, shared_too: bool = True) -> list[Listed]:
         """Every mailbox the user may know of, parents that are none included; in order of namespace and name.
         subscribed_only: what is subscribed, be it there or not. Four queries at most."""
         subscribed = folders.subscriptions(self.database, self.organization_id, self.user_id)
-        own = [box for tree in self._layout.trees for box in tree.mailbox_ids]
         grants = accounts.grants(self.database, self.organization_id, self.user_id) if shared_too else []
-        boxes = {*own, *(grant.mailbox_id for grant in grants)}
-        rows = folders.of_mailboxes(self.database, self.organization_id, sorted(boxes))
+        boxes = self._own() | {grant.mailbox_id for grant in grants if not grant.folder_id}
+        single = {grant.folder_id for grant in grants if grant.folder_id}
+        rows = folders.visible(self.database, self.organization_id, sorted(boxes), sorted(single))
         found = [*owned(self._layout, rows), *shared(grants, rows)]
         return listed(found, subscribed, subscribed_only)
 
@@ -177,15 +181,20 @@ class Account:
         return bool(folders.named(self.database, self.organization_id, tree.mailbox_ids, path))
 
     def _new_shared(self, name: str) -> tuple[Tree, str]:
-        """A folder in somebody else's mailbox needs the right to create there, on its parent or on the whole."""
-        address, _, path = name.removeprefix(SHARED).partition(DELIMITER)
-        all_grants = accounts.grants(self.database, self.organization_id, self.user_id)
-        grants = [grant for grant in all_grants if grant.address == address.lower()]
-        held = rights.union(*(grant.rights for grant in grants if not grant.folder_id))
-        if rights.CREATE not in held:
-            raise errors.NoPermission if grants else errors.NotFound
+        """A folder in somebody else's mailbox needs the right to create on the nearest folder above it, or else on the
+        whole mailbox."""
+        address, path = shared_parts(name)
+        grants = accounts.grants(self.database, self.organization_id, self.user_id, address)
+        if not grants:
+            raise errors.NotFound
+        tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
+        above = list(parents(path))
+        nearest = folders.nearest(self.database, self.organization_id, tree.mailbox_ids[0], above) if above else None
+        if rights.CREATE not in rights.held(grants, nearest or 0):
+            seen = any(rights.LOOKUP in grant.rights for grant in grants)
+            raise errors.NoPermission if seen else errors.NotFound
         check_new(path, self.node.settings.limits.name_octets)
-        return Tree(SHARED + address.lower() + DELIMITER, (grants[0].mailbox_id,)), path
+        return tree, path
 
     def delete(self, name: str) -> None:
         """In a unified namespace: the folder of every domain. Raises errors.NotFound, HasChildren, Cannot."""
@@ -204,8 +213,8 @@ class Account:
         """With all inferior names. INBOX's messages move and INBOX stays. Raises as create and delete."""
         tree, path, boxes = self._renamed(old)
         target, new_path = self._new(new)
-        if target.mailbox_ids[0] not in self._own() and target.mailbox_ids[0] != boxes[0]:
-            raise errors.NoPermission
+        if target != tree and not {*target.mailbox_ids, *boxes} <= self._own():
+            raise errors.Cannot("A mailbox stays with its owner; copy the messages instead.")
         if tree == target and new_path.startswith(path + DELIMITER) and path != "INBOX":
             raise errors.Cannot("A mailbox cannot become its own inferior.")
         if self._exists(target, new_path):
@@ -240,7 +249,8 @@ class Account:
 
     def subscribe(self, name: str) -> None:
         """Raises errors.NotFound: only what is there can be subscribed, so that the list has a bound."""
-        folders.subscribe(self.database, self.organization_id, self.user_id, self.find(name).name)
+        place = self.need(self.find(name), rights.LOOKUP)
+        folders.subscribe(self.database, self.organization_id, self.user_id, place.name)
 
     def unsubscribe(self, name: str) -> None:
         if not name.startswith(SHARED):
@@ -279,9 +289,16 @@ class Account:
         try:
             return self.need(self.find(name), rights.INSERT)
         except errors.NotFound:
-            if name.startswith(SHARED):
+            if name.startswith(SHARED) and not self._may_create(name):
                 raise
             raise errors.NoTarget from None
+
+    def _may_create(self, name: str) -> bool:
+        try:
+            self._new_shared(name)
+        except errors.MailError:
+            return False
+        return True
 
     def _target(self, place: Place) -> Target:
         held = place.rights
@@ -316,6 +333,27 @@ class Account:
         done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()))
         self.announce(done.group_id)
         return Appended(done.uid_validity, range(done.first_uid, done.first_uid + len(drafts)))
+
+    # Who else
+
+    def my_rights(self, name: str) -> str:
+        """Raises errors.NotFound where the user holds no right that lets them know of it."""
+        return self.find(name).rights
+
+    def acl(self, name: str) -> list[tuple[str, str]]:
+        """Identifiers and their rights. Raises errors.NotFound, NoPermission; so do the next two."""
+        return access.entries(self, name)
+
+    def change_acl(self, name: str, identifier: str, op: str, letters: str) -> None:
+        """'=' sets the rights of an identifier, '+' adds some, '-' takes some. Raises errors.Cannot for one unknown."""
+        access.change(self, name, identifier, op, letters)
+
+    def grantable(self, name: str, identifier: str) -> tuple[str, list[str]]:
+        """The rights that an identifier always has, and those it can be given. Raises as change_acl."""
+        return access.grantable(self, name, identifier)
+
+    def access_changed(self) -> None:
+        """Rights were given or taken: sessions that are open look what they may still do."""
 
     def announce(self, group_id: int) -> None:
         """Tells every session on every node to look."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from imapd.mail import rights
-from imapd.mail.namespaces import DELIMITER, SHARED, Layout
+from imapd.mail.namespaces import DELIMITER, SHARED, Layout, parents
 from imapd.storage.accounts import Grant
 from imapd.storage.folders import Folder
 
@@ -53,26 +53,22 @@ def owned(layout: Layout, rows: Iterable[Folder]) -> Iterator[Listed]:
 
 def shared(grants: Sequence[Grant], rows: Iterable[Folder]) -> Iterator[Listed]:
     """What others share: never announced with a special use, which would pass for the user's own."""
-    whole: dict[int, str] = {}
-    single: dict[int, str] = {}
-    addresses: dict[int, str] = {}
+    of_mailbox: dict[int, list[Grant]] = {}
     for grant in grants:
-        addresses[grant.mailbox_id] = grant.address
-        held, key = (single, grant.folder_id) if grant.folder_id else (whole, grant.mailbox_id)
-        held[key] = rights.union(held.get(key, ""), grant.rights)
-    theirs = [row for row in rows if row.mailbox_id in addresses]
+        of_mailbox.setdefault(grant.mailbox_id, []).append(grant)
+    theirs = [row for row in rows if row.mailbox_id in of_mailbox]
+    addresses = {mailbox_id: given[0].address for mailbox_id, given in of_mailbox.items()}
     for row in sorted(theirs, key=lambda row: (addresses[row.mailbox_id], _inbox_first(row.name))):
-        held = rights.union(whole.get(row.mailbox_id, ""), single.get(row.folder_id, ""))  # type: ignore[assignment]
+        held = rights.held(of_mailbox[row.mailbox_id], row.folder_id)
         if rights.LOOKUP in held:
-            name = SHARED + addresses[row.mailbox_id] + DELIMITER + row.name
-            yield Listed(name, [row], str(held))
+            yield Listed(SHARED + addresses[row.mailbox_id] + DELIMITER + row.name, [row], held)
 
 
 def listed(found: Iterable[Listed], subscribed: set[str], subscribed_only: bool) -> list[Listed]:
     """The whole list: with parents that are no mailbox themselves, and what is subscribed though it is gone."""
     entries: dict[str, Listed] = {}
     for entry in found:
-        for parent in _parents(entry.name):
+        for parent in parents(entry.name):
             if parent not in entries:
                 entries[parent] = Listed(parent, apart=entry.apart)
             entries[parent].has_children = True
@@ -85,13 +81,6 @@ def listed(found: Iterable[Listed], subscribed: set[str], subscribed_only: bool)
     if not subscribed_only:
         return list(entries.values())
     return [entries.get(name) or Listed(name, subscribed=True) for name in sorted(subscribed, key=_inbox_first)]
-
-
-def _parents(name: str) -> Iterator[str]:
-    at = name.find(DELIMITER)
-    while at >= 0:
-        yield name[:at]
-        at = name.find(DELIMITER, at + 1)
 
 
 def _inbox_first(path: str) -> tuple[bool, str]:

@@ -4,7 +4,7 @@
 Names are str with '/' between levels. A tree is a prefix and the mailboxes whose folders lie under it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imapd.errors import Cannot
@@ -82,6 +82,20 @@ def _prefixed(ordered: Sequence[OwnMailbox]) -> list[tuple[str, OwnMailbox]]:
         taken.add(box.domain)
         found.append((name + DELIMITER, box))
     return found
+
+
+def shared_parts(name: str) -> tuple[str, str]:
+    """The owner's address and the path of a name below Shared/; each may be empty."""
+    address, _, path = name.removeprefix(SHARED).partition(DELIMITER)
+    return address.lower(), inbox_folded(path)
+
+
+def parents(name: str) -> Iterator[str]:
+    """The names above a name, the highest first."""
+    at = name.find(DELIMITER)
+    while at >= 0:
+        yield name[:at]
+        at = name.find(DELIMITER, at + 1)
 
 
 def inbox_folded(path: str) -> str:

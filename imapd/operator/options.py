@@ -40,6 +40,8 @@ disabled_option = click.option(
     "--disable/--enable", "disabled", default=None, help="Close it for logins, or open it again."
 )
 
+organization_option = click.option("--org", "organization", help="The organisation, where the name is in several.")
+
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -54,21 +56,30 @@ def with_database(function: Function) -> Function:
     return wrapped  # type: ignore[return-value]
 
 
-def changing_logins(function: Function) -> Function:
-    """with_database, and then the workers look which sessions may not go on. Without Redis they do so by and by."""
+def changing(*kinds: str) -> Callable[[Function], Function]:
+    """with_database, and then the workers are told by control messages of these kinds to look what their sessions may
+    still do. Without Redis they do so by and by."""
 
-    @config_option
-    @functools.wraps(function)
-    def wrapped(config: str, **options: Any) -> Any:
-        from imapd.cluster import control  # here, because few commands need the client library of Redis
+    def decorated(function: Function) -> Function:
+        @config_option
+        @functools.wraps(function)
+        def wrapped(config: str, **options: Any) -> Any:
+            from imapd.cluster import control  # here, because few commands need the client library of Redis
 
-        loaded = settings.load(config)
-        made = _run(function, loaded, options)
-        with contextlib.suppress(Unavailable):
-            control.send(loaded.redis.url, "user", "")
-        return made
+            loaded = settings.load(config)
+            made = _run(function, loaded, options)
+            with contextlib.suppress(Unavailable):
+                for kind in kinds:
+                    control.send(loaded.redis.url, kind, "")
+            return made
 
-    return wrapped  # type: ignore[return-value]
+        return wrapped  # type: ignore[return-value]
+
+    return decorated
+
+
+changing_logins = changing("user")
+changing_access = changing("rights")
 
 
 def _run(function: Callable[..., Any], loaded: settings.Settings, options: dict[str, Any]) -> Any:
@@ -103,6 +114,7 @@ class _Named(click.ParamType):
 
 ADDRESS = _Named("address", addresses.address)
 DOMAIN = _Named("domain", addresses.domain_name)
+GROUP = _Named("group", addresses.group_name)
 
 
 class Unlimited:

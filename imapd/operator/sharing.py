@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
-from imapd.mail.rights import LEVELS
+from imapd.mail.rights import ALL, LEVELS, union
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
+    GROUP,
+    changing_access,
     json_option,
     limit,
     messages_option,
@@ -18,7 +20,7 @@ from imapd.operator.options import (
 from imapd.operator.tables import show
 from imapd.storage import directory, grants
 from imapd.storage.addresses import Address
-from imapd.storage.grants import Limits
+from imapd.storage.grants import Group, Limits
 
 ANYONE = "anyone"
 
@@ -26,12 +28,29 @@ folder_option = click.option("--folder", help="Only this folder: INBOX, Work/202
 
 
 class Grantee(click.ParamType):
-    """An address, or the word `anyone`: everybody in the organisation."""
+    """An address, group:NAME, or the word `anyone`: everybody in the organisation."""
 
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if value == ANYONE else ADDRESS.convert(value, param, ctx)
+        if value == ANYONE:
+            return value
+        if isinstance(value, str) and value.startswith("group:"):
+            return Group(GROUP.convert(value.removeprefix("group:"), param, ctx))
+        return ADDRESS.convert(value, param, ctx)
+
+
+class Rights(click.ParamType):
+    """One of the words of LEVELS, or letters of RFC 4314."""
+
+    name = "right"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in LEVELS:
+            return LEVELS[value]
+        if not value or set(value) - set(ALL):
+            self.fail(f"{value!r} is none of {', '.join(LEVELS)} and no letters of {ALL}.", param, ctx)
+        return union(value)
 
 
 @click.group()
@@ -42,27 +61,31 @@ def share() -> None:
 @share.command("grant")
 @click.argument("mailbox", type=ADDRESS)
 @click.argument("grantee", type=Grantee())
-@click.argument("right", type=click.Choice(list(LEVELS)))
+@click.argument("right", type=Rights())
 @folder_option
-@with_database
-def grant(database: Any, mailbox: Address, grantee: Address | str, right: str, folder: str | None) -> None:
-    """Give GRANTEE (an address, or anyone) a RIGHT in MAILBOX."""
-    grants.grant(database, mailbox, folder, whom(grantee), LEVELS[right])
+@changing_access
+def grant(database: Any, mailbox: Address, grantee: Any, right: str, folder: str | None) -> None:
+    """Give GRANTEE a RIGHT in MAILBOX.
+
+    GRANTEE is an address, group:NAME or anyone. RIGHT is read, write, delete or admin, each with the one before it, or
+    letters of RFC 4314 (lrswipkxtea).
+    """
+    grants.grant(database, mailbox, folder, whom(grantee), right)
 
 
 @share.command("revoke")
 @click.argument("mailbox", type=ADDRESS)
 @click.argument("grantee", type=Grantee())
 @folder_option
-@with_database
-def revoke(database: Any, mailbox: Address, grantee: Address | str, folder: str | None) -> None:
-    """Take back all that GRANTEE was given in MAILBOX or one folder of it."""
+@changing_access
+def revoke(database: Any, mailbox: Address, grantee: Any, folder: str | None) -> None:
+    """Take back all that GRANTEE was given in MAILBOX, or in one folder of it."""
     grants.revoke(database, mailbox, folder, whom(grantee))
 
 
-def whom(grantee: Address | str) -> Address | None:
+def whom(grantee: Address | Group | str) -> Address | Group | None:
     """As storage/grants.py wants it: None for everybody. An argument of click 8.1 cannot be None."""
-    return grantee if isinstance(grantee, Address) else None
+    return None if isinstance(grantee, str) else grantee
 
 
 @share.command("list")

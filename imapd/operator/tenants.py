@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from imapd.operator.options import DOMAIN, changing_logins, disabled_option, json_option, with_database
+from imapd.operator.options import DOMAIN, changing, changing_logins, disabled_option, json_option, with_database
 from imapd.operator.tables import show, show_one
 from imapd.storage import directory, provision
 
@@ -28,7 +28,7 @@ def add_org(database: Any, name: str) -> None:
 @with_database
 def list_orgs(database: Any, as_json: bool) -> None:
     """All organisations."""
-    show(directory.organizations(database), as_json)
+    show(directory.organizations(database), as_json, leave_out=("share_with_anyone", "share_across_domains"))
 
 
 @org.command("show")
@@ -44,11 +44,18 @@ def show_org(database: Any, name: str, as_json: bool) -> None:
 @org.command("set")
 @click.argument("name")
 @click.option("--name", "new_name", help="Another name.")
+@click.option(
+    "--share-with-anyone/--no-share-with-anyone", default=None, help="Whether mailboxes can be shared with everybody."
+)
+@click.option(
+    "--share-across-domains/--no-share-across-domains", default=None,
+    help="Whether they can be shared with people who have no mailbox in their domain.",
+)  # fmt: skip
 @disabled_option
-@changing_logins
-def set_org(database: Any, name: str, new_name: str | None, disabled: bool | None) -> None:
-    """Rename, close or open an organisation."""
-    provision.set_organization(database, name, new_name=new_name, disabled=disabled)
+@changing("user", "rights")
+def set_org(database: Any, name: str, **changes: Any) -> None:
+    """Rename, close or open an organisation, and say how far its people may share."""
+    provision.set_organization(database, name, **changes)
 
 
 @org.command("remove")

@@ -23,11 +23,12 @@ class User(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """Rights that others gave to the user in a mailbox: folder_id 0 is all of it."""
+    """Rights that the user, a group of theirs or anyone was given in a mailbox of others: folder_id 0 is all of it."""
 
     mailbox_id: int
     address: str
     folder_id: int
+    grantee: str
     rights: str
 
 
@@ -39,15 +40,8 @@ USER = Prepared(
     " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
     " ORDER BY m.mailbox_id"
 )
-GRANTS = Prepared(
-    "SELECT m.mailbox_id, m.local_part || '@' || d.name, a.folder_id, a.rights"
-    "  FROM shared_mailbox_access a"
-    "  JOIN mailboxes m USING (organization_id, mailbox_id)"
-    "  JOIN domains d ON d.domain_id = m.domain_id"
-    " WHERE a.organization_id = %s AND a.grantee IN (%s, 'anyone') AND m.user_id IS DISTINCT FROM %s"
-    "   AND NOT m.disabled AND NOT d.disabled"
-    " ORDER BY 2, 3"
-)
+GRANTS = Prepared("SELECT * FROM access_of(%s, %s) ORDER BY 2, 3")
+GRANTS_IN = Prepared("SELECT * FROM access_of(%s, %s) WHERE address = %s")
 
 
 def user(database: Database, organization_id: int, user_id: int) -> User | None:
@@ -58,10 +52,11 @@ def user(database: Database, organization_id: int, user_id: int) -> User | None:
     return User(rows[0][0], rows[0][1], [OwnMailbox(*row[2:]) for row in rows])
 
 
-def grants(database: Database, organization_id: int, user_id: int) -> list[Grant]:
-    """What others share with the user; a mailbox of their own does not count."""
-    rows = database.rows(GRANTS, (organization_id, f"u{user_id}", user_id))
-    return [Grant(*row) for row in rows]
+def grants(database: Database, organization_id: int, user_id: int, address: str | None = None) -> list[Grant]:
+    """What others share with the user, all of it or in one mailbox; a mailbox of their own does not count."""
+    if address is None:
+        return [Grant(*row) for row in database.rows(GRANTS, (organization_id, user_id))]
+    return [Grant(*row) for row in database.rows(GRANTS_IN, (organization_id, user_id, address))]
 
 
 def quota(database: Database, organization_id: int, mailbox_id: int) -> tuple[int | None, int | None, int, int] | None:

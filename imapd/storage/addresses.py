@@ -16,6 +16,9 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LOCAL_PART = re.compile(r"[a-z0-9!#$&'+=?^_`{|}~-]+(\.[a-z0-9!#$&'+=?^_`{|}~-]+)*")
 
 
+GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
 class Address(NamedTuple):
     """local-part@domain, in lower case."""
 
@@ -48,6 +51,14 @@ def address(text: str) -> Address:
     if not at or not _LOCAL_PART.fullmatch(local_part) or len(local_part) > 64:
         raise Cannot(f"{text!r} is not a mail address.")
     return Address(local_part, domain_name(domain))
+
+
+def group_name(text: str) -> str:
+    """Of a group of users. Raises Cannot where it can be none."""
+    name = text.lower()
+    if not GROUP_NAME.fullmatch(name):
+        raise Cannot(f"{text!r} is no name of a group: letters, digits, '.', '_' and '-', 64 at most.")
+    return name
 
 
 def locked_domain(tx: Transaction, name: str) -> tuple[int, int]:

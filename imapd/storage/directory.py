@@ -14,6 +14,8 @@ class Organization(NamedTuple):
     domains: int
     users: int
     disabled: bool
+    share_with_anyone: bool
+    share_across_domains: bool
 
 
 class Domain(NamedTuple):
@@ -74,13 +76,24 @@ class Share(NamedTuple):
     rights: str
 
 
+class Group(NamedTuple):
+    name: str
+    organization: str
+    members: list[str]
+
+
+class Member(NamedTuple):
+    address: str
+
+
 def organizations(database: Database, name: str | None = None) -> list[Organization]:
     return _made(
         Organization,
         database.rows(
             """
             SELECT o.name, (SELECT count(*) FROM domains d WHERE d.organization_id = o.organization_id),
-                   (SELECT count(*) FROM users u WHERE u.organization_id = o.organization_id), o.disabled
+                   (SELECT count(*) FROM users u WHERE u.organization_id = o.organization_id), o.disabled,
+                   o.share_with_anyone, o.share_across_domains
             FROM organizations o WHERE %(name)s::text IS NULL OR o.name = %(name)s ORDER BY o.name
             """,
             {"name": name},
@@ -237,8 +250,8 @@ def shares(database: Database, of: Address | None = None) -> list[Share]:
         database.rows(
             """
             SELECT m.local_part || '@' || d.name AS address, f.name,
-                   CASE WHEN s.grantee = 'anyone' THEN 'anyone'
-                        ELSE coalesce(p.local_part || '@' || pd.name, s.grantee) END,
+                   CASE left(s.grantee, 1) WHEN 'g' THEN 'group:' || substr(s.grantee, 2)
+                        WHEN 'u' THEN coalesce(p.local_part || '@' || pd.name, s.grantee) ELSE s.grantee END,
                    s.rights
             FROM shared_mailbox_access s
             JOIN mailboxes m ON m.organization_id = s.organization_id AND m.mailbox_id = s.mailbox_id
@@ -252,6 +265,29 @@ def shares(database: Database, of: Address | None = None) -> list[Share]:
             """,
             {"name": str(of) if of else None},
         ),
+    )
+
+
+def groups(database: Database, organization: str | None = None, name: str | None = None) -> list[Group]:
+    return _made(
+        Group,
+        database.rows(
+            """
+            SELECT g.name, o.name,
+                   ARRAY(SELECT coalesce(p.local_part || '@' || d.name, u.display_name)
+                           FROM user_group_members m
+                           JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
+                           LEFT JOIN mailboxes p ON p.organization_id = u.organization_id
+                                AND p.mailbox_id = u.primary_mailbox_id
+                           LEFT JOIN domains d ON d.domain_id = p.domain_id
+                          WHERE m.organization_id = g.organization_id AND m.name = g.name ORDER BY 1)
+            FROM user_groups g JOIN organizations o USING (organization_id)
+            WHERE (%(org)s::text IS NULL OR o.name = %(org)s) AND (%(name)s::text IS NULL OR g.name = %(name)s)
+            ORDER BY g.name, o.name
+            """,
+            {"org": organization, "name": name},
+        ),
+        name and f"There is no group {name}.",
     )
 
 

@@ -15,6 +15,10 @@ SOURCE = " FROM folders f JOIN folder_groups g USING (organization_id, group_id)
 OF_MAILBOXES = Prepared(
     "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) ORDER BY f.name"
 )
+VISIBLE = Prepared(
+    "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s"
+    " AND (f.mailbox_id = ANY(%s) OR f.folder_id = ANY(%s)) ORDER BY f.name"
+)
 NAMED = Prepared(
     "SELECT " + COLUMNS + ", greatest(q.warned, u.warned, d.warned)" + SOURCE +
     " JOIN quotas q USING (organization_id, mailbox_id)"
@@ -52,10 +56,28 @@ def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence
     return [Folder(*row) for row in rows]
 
 
+def visible(
+    database: Database, organization_id: int, mailbox_ids: Sequence[int], folder_ids: Sequence[int]
+) -> list[Folder]:
+    """All folders of some mailboxes and single ones of others, in order of name."""
+    rows = database.rows(VISIBLE, (organization_id, list(mailbox_ids), list(folder_ids)))
+    return [Folder(*row) for row in rows]
+
+
 def named(database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str) -> list[Folder]:
     """The folders of this name, one a mailbox at most."""
     rows = database.rows(NAMED, (organization_id, list(mailbox_ids), name))
     return [Folder(*row) for row in rows]
+
+
+def nearest(database: Database, organization_id: int, mailbox_id: int, names: Sequence[str]) -> int | None:
+    """The id of the folder with the longest of these names that is there."""
+    row = database.row(
+        "SELECT folder_id FROM folders WHERE organization_id = %s AND mailbox_id = %s AND name = ANY(%s)"
+        " ORDER BY length(name) DESC LIMIT 1",
+        (organization_id, mailbox_id, list(names)),
+    )
+    return row[0] if row else None
 
 
 def create(

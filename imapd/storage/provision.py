@@ -37,8 +37,9 @@ def add_organization(database: Database, name: str) -> None:
 
 
 def set_organization(
-    database: Database, name: str, *, new_name: str | None = None, disabled: bool | None = None
-) -> None:
+    database: Database, name: str, *, new_name: str | None = None, disabled: bool | None = None,
+    share_with_anyone: bool | None = None, share_across_domains: bool | None = None,
+) -> None:  # fmt: skip
     with database.transaction() as tx:
         organization_id = _organization(tx, name)
         if new_name:
@@ -46,6 +47,16 @@ def set_organization(
         if disabled is not None:
             tx.execute("UPDATE organizations SET disabled = %s WHERE organization_id = %s", (disabled, organization_id))
             audit.write(tx, f"organization {_state(disabled)}", organization_id=organization_id, name=name)
+        if share_with_anyone is not None or share_across_domains is not None:
+            tx.execute(
+                """
+                UPDATE organizations SET share_with_anyone = coalesce(%s, share_with_anyone),
+                       share_across_domains = coalesce(%s, share_across_domains)
+                WHERE organization_id = %s
+                """,
+                (share_with_anyone, share_across_domains, organization_id),
+            )
+            audit.write(tx, "access changed", organization_id=organization_id, name=name)
 
 
 def _state(disabled: bool) -> str:
@@ -68,6 +79,7 @@ def remove_organization(database: Database, name: str) -> None:
         for statement in (
             "DELETE FROM contents WHERE organization_id = %s",
             "DELETE FROM folder_groups WHERE organization_id = %s",
+            "DELETE FROM user_groups WHERE organization_id = %s",
             "DELETE FROM organizations WHERE organization_id = %s",
         ):
             tx.execute(statement, (organization_id,))

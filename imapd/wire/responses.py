@@ -177,6 +177,43 @@ class Namespace:
 
 
 @dataclass(frozen=True)
+class Acl:
+    """Who has which rights in a mailbox (RFC 4314)."""
+
+    name: str
+    entries: Sequence[tuple[str, str]]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        words = [encode.astring(word.encode()) for pair in self.entries for word in pair]
+        return b"* ACL %b\r\n" % b" ".join([encode.mailbox(self.name, utf8), *words])
+
+
+@dataclass(frozen=True)
+class ListRights:
+    """What an identifier always has in a mailbox, and what it can be given."""
+
+    name: str
+    identifier: str
+    required: str
+    optional: Sequence[str]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        words = [encode.astring(word.encode()) for word in (self.identifier, self.required, *self.optional)]
+        return b"* LISTRIGHTS %b %b\r\n" % (encode.mailbox(self.name, utf8), b" ".join(words))
+
+
+@dataclass(frozen=True)
+class MyRights:
+    """What the user may do in a mailbox."""
+
+    name: str
+    rights: str
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* MYRIGHTS %b %b\r\n" % (encode.mailbox(self.name, utf8), encode.astring(self.rights.encode()))
+
+
+@dataclass(frozen=True)
 class Capability:
     """What the server can do."""
 

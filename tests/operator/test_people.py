@@ -53,7 +53,8 @@ def example(imapd: Imapd, database: Database) -> None:
 
 def test_organisations(imapd: Imapd) -> None:
     assert "exists already" in refused(imapd, "org", "add", "Example")
-    assert told(imapd, "org", "list") == [{"name": "Example", "domains": 2, "users": 2, "disabled": False}]
+    sharing = {"share_with_anyone": False, "share_across_domains": False}
+    assert told(imapd, "org", "list") == [{"name": "Example", "domains": 2, "users": 2, "disabled": False, **sharing}]
     done(imapd, "org", "set", "Example", "--name", "Exemplary", "--disable")
     shown = told(imapd, "org", "show", "Exemplary")
     assert shown["disabled"] and [domain["name"] for domain in shown["domains"]] == ["company.org", "example.com"]
@@ -220,6 +221,8 @@ def test_quotas(imapd: Imapd) -> None:
 
 def test_shares(imapd: Imapd) -> None:
     done(imapd, "share", "grant", "ann@example.com", "bob@example.com", "read")
+    assert "--share-with-anyone" in refused(imapd, "share", "grant", "ann@example.com", "anyone", "read")
+    done(imapd, "org", "set", "Example", "--share-with-anyone")
     done(imapd, "share", "grant", "ann@example.com", "anyone", "admin", "--folder", "Archive")
     done(imapd, "share", "grant", "ann@example.com", "bob@example.com", "delete")
     assert told(imapd, "share", "list", "ann@example.com") == [
@@ -228,9 +231,51 @@ def test_shares(imapd: Imapd) -> None:
     ]
     assert "no folder" in refused(imapd, "share", "grant", "ann@example.com", "bob@example.com", "read", "--folder", "None")
     assert "owner" in refused(imapd, "share", "grant", "ann@example.com", "ann@company.org", "read")
-    refused(imapd, "share", "grant", "ann@example.com", "bob@example.com", "everything", code=2)
+    for wrong in ("everything", "", "lrQ"):
+        refused(imapd, "share", "grant", "ann@example.com", "bob@example.com", wrong, code=2)
+    done(imapd, "share", "grant", "ann@example.com", "bob@example.com", "rl", "--folder", "Sent")
+    assert told(imapd, "share", "list", "ann@example.com")[-1]["rights"] == "lr"
     done(imapd, "share", "revoke", "ann@example.com", "anyone", "--folder", "Archive")
     assert "no rights" in refused(imapd, "share", "revoke", "ann@example.com", "anyone", "--folder", "Archive")
+    done(imapd, "share", "revoke", "ann@example.com", "bob@example.com")
+    assert told(imapd, "share", "list") == [], "of the whole mailbox and of single folders"
+
+
+def test_shares_stay_in_a_domain_until_the_organisation_says_otherwise(imapd: Imapd) -> None:
+    command = ("share", "grant", "ann@company.org", "bob@example.com", "read")
+    assert "--share-across-domains" in refused(imapd, *command)
+    done(imapd, "org", "set", "Example", "--share-across-domains")
+    assert told(imapd, "org", "show", "Example")["share_across_domains"]
+    done(imapd, *command)
+    done(imapd, "org", "set", "Example", "--no-share-across-domains")
+    assert "--share-across-domains" in refused(imapd, *command)
+
+
+def test_groups(imapd: Imapd, database: Database) -> None:
+    done(imapd, "group", "add", "Sales", "--org", "Example")
+    assert "exists already" in refused(imapd, "group", "add", "sales", "--org", "Example")
+    refused(imapd, "group", "add", "a/b", "--org", "Example", code=2)
+    done(imapd, "group", "member", "add", "sales", "ann@company.org", "bob@example.com")
+    done(imapd, "group", "member", "add", "sales", "ann@example.com")
+    listed = {"name": "sales", "organization": "Example", "members": ["ann@example.com", "bob@example.com"]}
+    assert told(imapd, "group", "list") == [listed]
+    assert told(imapd, "group", "show", "sales") == listed
+    assert told(imapd, "group", "member", "list", "sales") == [{"address": name} for name in listed["members"]]
+    done(imapd, "share", "grant", "ann@example.com", "group:sales", "write", "--folder", "Archive")
+    assert told(imapd, "share", "list") == [
+        {"mailbox": "ann@example.com", "folder": "Archive", "grantee": "group:sales", "rights": "write"}
+    ]
+    assert "no group" in refused(imapd, "share", "grant", "ann@example.com", "group:none", "read")
+    done(imapd, "group", "member", "remove", "sales", "bob@example.com")
+    assert "not in the group" in refused(imapd, "group", "member", "remove", "sales", "bob@example.com")
+    done(imapd, "org", "add", "Other")
+    done(imapd, "group", "add", "sales", "--org", "Other")
+    assert "--org" in refused(imapd, "group", "member", "add", "sales", "bob@example.com")
+    assert "different organisations" in refused(imapd, "group", "member", "add", "sales", "bob@example.com", "--org", "Other")
+    done(imapd, "group", "remove", "sales", "--org", "Example", "--yes")
+    assert told(imapd, "share", "list") == []
+    assert database.rows("SELECT FROM user_group_members") == []
+    done(imapd, "user", "remove", "bob@example.com", "--yes")
 
 
 def test_organisations_do_not_meet(imapd: Imapd) -> None:
