@@ -27,6 +27,7 @@ DECLARE
     number bigint;
     found_keys bigint;
     thread bigint;
+    made bigint;
 BEGIN
     SELECT array_agg(k ORDER BY place), count(*) INTO keys, number
       FROM (SELECT md5(id)::uuid AS k, min(place) AS place FROM unnest(ids) WITH ORDINALITY AS given(id, place)
@@ -39,13 +40,22 @@ BEGIN
     IF found_keys = number THEN
         RETURN thread;
     END IF;
-    thread := coalesce(thread, nextval('thread_ids'));
+    IF thread IS NULL THEN
+        made := nextval('thread_ids');
+    END IF;
     INSERT INTO thread_members AS t (organization_id, message_key, thread_id)
-    SELECT org, k, thread FROM unnest(keys) k ORDER BY k
+    SELECT org, k, coalesce(thread, made) FROM unnest(keys) k ORDER BY k
     ON CONFLICT (organization_id, message_key) DO NOTHING;
-    -- Somebody else may have been first with one of them.
-    SELECT (array_agg(t.thread_id ORDER BY array_position(keys, t.message_key)))[1] INTO thread
-      FROM thread_members t WHERE t.organization_id = org AND t.message_key = ANY (keys);
+    IF made IS NOT NULL THEN
+        -- Somebody else may have been first with one of them: then there is no need of a new thread.
+        SELECT (array_agg(t.thread_id ORDER BY array_position(keys, t.message_key)))[1] INTO thread
+          FROM thread_members t WHERE t.organization_id = org AND t.message_key = ANY (keys) AND t.thread_id <> made;
+        IF thread IS NULL THEN
+            RETURN made;
+        END IF;
+        UPDATE thread_members t SET thread_id = thread
+         WHERE t.organization_id = org AND t.message_key = ANY (keys) AND t.thread_id = made;
+    END IF;
     RETURN thread;
 END $$;
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""OBJECTID (RFC 8474): names of mailboxes and messages that outlive renaming and moving. There are no thread ids yet:
-THREADID is NIL, as the RFC wants it from a server that has none, and no search finds one.
-"""
+"""OBJECTID (RFC 8474): names of mailboxes, messages and threads that outlive renaming and moving."""
 
 from __future__ import annotations
 
@@ -10,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from imapd.commands.fetch_items import Item, index_item, register
 from imapd.commands.mailboxes import CREATED
-from imapd.commands.search_keys import KEYS, SearchKeys
+from imapd.commands.search_keys import KEYS, Reader, SearchKeys
 from imapd.commands.select import CODES
 from imapd.commands.status import ITEMS
 from imapd.errors import MailError
-from imapd.mail.search import All, Content, Not
+from imapd.mail.search import All, Content, Not, Thread
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.grammar import BadSyntax
@@ -27,7 +25,8 @@ if TYPE_CHECKING:
 CAPABILITIES = (Capability(b"OBJECTID", rfc=8474, states=AUTHENTICATED_UP),)
 
 _OBJECTID = re.compile(rb"[A-Za-z0-9_-]{1,255}(?![A-Za-z0-9_-])")
-_EMAILID = re.compile(rb"M([1-9][0-9]{0,18})")
+_NUMBERED = re.compile(rb"[A-Z]([1-9][0-9]{0,18})")
+LARGEST = (1 << 63) - 1
 
 NOTHING = Not(All())
 
@@ -59,22 +58,22 @@ def objectid(keys: SearchKeys) -> bytes:
     return found[0]
 
 
-def email_key(keys: SearchKeys) -> Content | Not:
-    """ "EMAILID" SP objectid"""
-    found = _EMAILID.fullmatch(objectid(keys))
-    return Content(int(found[1])) if found else NOTHING
+def numbered(letter: bytes, kind: type[Content | Thread]) -> Reader:
+    """A key that looks for an id of ours; what is none of them is found nowhere."""
 
+    def read(keys: SearchKeys) -> Content | Thread | Not:
+        """("EMAILID" / "THREADID") SP objectid"""
+        id = objectid(keys)
+        found = _NUMBERED.fullmatch(id) if id.startswith(letter) else None
+        return kind(int(found[1])) if found and int(found[1]) <= LARGEST else NOTHING
 
-def thread_key(keys: SearchKeys) -> Not:
-    """ "THREADID" SP objectid"""
-    objectid(keys)
-    return NOTHING
+    return read
 
 
 ITEMS[b"MAILBOXID"] = lambda session, numbers: mailboxid(numbers.mailbox_id)
 CODES.append(selected)
 CREATED.append(created)
-KEYS[b"EMAILID"] = email_key
-KEYS[b"THREADID"] = thread_key
+KEYS[b"EMAILID"] = numbered(b"M", Content)
+KEYS[b"THREADID"] = numbered(b"T", Thread)
 register(index_item(b"EMAILID", "content_ids", b"EMAILID (M%d)"))
-register(Item(b"THREADID", b"THREADID %b", lambda chunk: [b"NIL"] * len(chunk)))
+register(Item(b"THREADID", b"THREADID (T%d)", lambda chunk: chunk.contents("thread_id"), ("thread_id",)))

@@ -134,6 +134,13 @@ class Content:
     content_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """RFC 8474: the messages of a thread."""
+
+    thread_id: int
+
+
 COMPARE: dict[str, Callable[[int, int], bool]] = {
     "<": int.__lt__,
     "<=": int.__le__,
@@ -238,7 +245,7 @@ class Evaluation:
                     octets[position] = compare(internal, day)
         return self.of(octets)
 
-    def _content(self, criterion: Text | Header) -> int:
+    def _content(self, criterion: Text | Header | Thread) -> int:
         return self.of(bytes(map(self.hits[criterion].__contains__, self.view.content_ids)))
 
     def _content_id(self, criterion: Content) -> int:
@@ -272,6 +279,7 @@ MASKS: dict[type, Callable[[Evaluation, Any], int]] = {
     Text: Evaluation._content,
     Header: Evaluation._content,
     Content: Evaluation._content_id,
+    Thread: Evaluation._content,
 }
 
 
@@ -286,11 +294,11 @@ def content_leaves(criterion: Any) -> Iterator[Any]:
             yield from content_leaves(second)
         case Not(inner):
             yield from content_leaves(inner)
-        case Text() | Header() | SentDate():
+        case Text() | Header() | SentDate() | Thread():
             yield criterion
 
 
-def test(leaf: Text | Header | SentDate) -> tuple[str, ...]:
+def test(leaf: Text | Header | SentDate | Thread) -> tuple[str, ...]:
     """A leaf as storage.contents.matching() takes it: the kind of test and what it compares with."""
     match leaf:
         case Text(field, needle):
@@ -299,4 +307,6 @@ def test(leaf: Text | Header | SentDate) -> tuple[str, ...]:
             return ("header", fold(name), fold(needle))
         case SentDate(op, date):
             return ("sent", op, str(date.toordinal() - EPOCH))
+        case Thread(thread_id):
+            return ("thread", str(thread_id))
     raise TypeError(leaf)

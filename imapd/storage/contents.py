@@ -123,6 +123,7 @@ HOLDS = {
     "body": "strpos(body_text, %s) > 0",
     "text": "(strpos(header_text, %s) > 0 OR strpos(body_text, %s) > 0)",
     "header": "header_text ~ %s",
+    "thread": "thread_id = %s",
     "sent <": "floor((sent_at + sent_zone * 60) / 86400.0) < %s",
     "sent =": "floor((sent_at + sent_zone * 60) / 86400.0) = %s",
     "sent >=": "floor((sent_at + sent_zone * 60) / 86400.0) >= %s",
@@ -154,6 +155,8 @@ def _question(test: tuple[str, ...]) -> tuple[str, list[Any]]:
     if kind == "header":
         name, needle = values
         return HOLDS["header"], ["\n" + _literally(name) + ": ?[^\n]*" + _literally(needle)]
+    if kind == "thread":
+        return HOLDS[kind], [int(values[0])]
     if kind == "sent":
         return HOLDS["sent " + values[0]], [int(values[1])]
     return HOLDS[kind], values * HOLDS[kind].count("%s")

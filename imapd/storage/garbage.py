@@ -33,9 +33,12 @@ def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterato
     gone = Collected()
     before = time.time() - grace_seconds
     for (organization_id,) in database.rows("SELECT organization_id FROM organizations ORDER BY 1"):
+        before_these = gone.contents
         while (number := _contents(database, organization_id, grace_seconds)) > 0:
             gone.contents += number
             yield gone
+        if gone.contents > before_these:
+            _threads(database, organization_id)
         for directory in _directories(blobs.root / str(organization_id)):
             _blobs(database, organization_id, directory, before, gone)
             yield gone
@@ -43,6 +46,19 @@ def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterato
         path.unlink(missing_ok=True)
         gone.uploads += 1
     yield gone
+
+
+def _threads(database: Database, organization_id: int) -> None:
+    """Forgets which message ids belonged to threads that no content is in any more."""
+    database.execute(
+        """
+        DELETE FROM thread_members t
+         WHERE t.organization_id = %(org)s
+           AND NOT EXISTS (SELECT FROM contents c
+                            WHERE c.organization_id = t.organization_id AND c.thread_id = t.thread_id)
+        """,
+        {"org": organization_id},
+    )
 
 
 def _contents(database: Database, organization_id: int, grace_seconds: int) -> int:

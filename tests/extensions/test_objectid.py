@@ -7,7 +7,7 @@ import pytest
 
 from imapd import errors
 from imapd.extensions.objectid import NOTHING
-from imapd.mail.search import Content
+from imapd.mail.search import Content, Thread
 from tests.commands.fake_mail import Account, Client, Mailbox
 
 
@@ -34,10 +34,12 @@ def test_status():
 def test_fetch():
     mailbox = Mailbox("foo", [7, 8])
     mailbox.view.content_ids = array("q", [17, 1 << 40])
+    mailbox.view.sizes = [100, 100]
+    mailbox.contents = lambda ids, columns: {17: (5,), 1 << 40: ((1 << 53) + 1,)}
     client = Client().selected(mailbox)
     assert client.do("FETCH 1:* (EMAILID THREADID)")[0] == [
-        "* 1 FETCH (EMAILID (M17) THREADID NIL)",
-        "* 2 FETCH (EMAILID (M1099511627776) THREADID NIL)",
+        "* 1 FETCH (EMAILID (M17) THREADID (T5))",
+        "* 2 FETCH (EMAILID (M1099511627776) THREADID (T9007199254740993))",
     ]
 
 
@@ -49,7 +51,11 @@ def test_fetch():
         ("EMAILID M017", NOTHING),
         ("EMAILID T17", NOTHING),
         ("EMAILID M" + "9" * 254, NOTHING),
+        ("EMAILID M9223372036854775808", NOTHING),
         ("THREADID T64b478a75b7ea9", NOTHING),
+        ("THREADID T12", Thread(12)),
+        ("THREADID M12", NOTHING),
+        ("THREADID T9223372036854775807", Thread(9223372036854775807)),
     ],
 )
 def test_search(keys, criteria):

@@ -66,7 +66,7 @@ def test_return(client, options, told):
 
 def test_modseq(client):
     client.session.selected.view.modseqs = [1, 5, 3, 4, 9, 2]
-    assert client.do("SORT (DATE) UTF-8 MODSEQ 2")[0] == ["* SORT 4 2 3 6 (MODSEQ 5)"]
+    assert client.do("SORT (DATE) UTF-8 MODSEQ 2")[0][0] == "* SORT 4 2 3 6 (MODSEQ 5)"
     assert client.do("SORT RETURN (MIN) (DATE) UTF-8 MODSEQ 2")[0][0].endswith(" MIN 4 MODSEQ 4")
 
 

@@ -91,3 +91,19 @@ def test_only_one_collects(store: Store) -> None:
         assert (first, second, other) == (True, False, True)
     with store.database.alone(7) as again:
         assert again
+
+
+def test_threads_that_nobody_is_in_are_forgotten(store: Store) -> None:
+    node = store.node()
+    account = store.account(node)
+    octets = b"Message-ID: <alone@x>\r\nReferences: <root@x> <near@x>\r\n\r\ntext\r\n"
+    account.append("INBOX", [Draft(SimpleNamespace(data=octets, spool=None, size=len(octets))), draft("stays")])
+    mailbox = account.open("INBOX")
+    mailbox.store([range(1)], "+", ["\\Deleted"])
+    mailbox.expunge()
+    assert collected(store, node) == Collected()
+    count = "SELECT count(*) FROM thread_members"
+    assert store.database.row(count) == (3,)
+    made_older(store)
+    assert collected(store, node).contents == 1
+    assert store.database.row(count) == (0,)
