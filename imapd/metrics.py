@@ -22,23 +22,26 @@ COUNTERS = (
     ("imap_commands_processed", ("command",), "Commands processed, by name."),
     ("imap_command_seconds", ("command",), "Time spent in commands, by name."),
     ("imap_auth_attempts", ("result",), "Login attempts, by result."),
+    ("imap_quota_warnings", ("root", "percent"), "Thresholds crossed, by kind of root (mailbox, user, domain)."),
 )
 #: name, how processes are put together, help: gauges
 GAUGES = (
     ("imap_active_connections", "livesum", "Open connections."),
     ("imap_hub_stall_seconds", "max", "Longest time within the last minute that a worker served nobody."),
+    ("imap_quota_drift", "max", "Counters that were not what a recount came to, in the last round."),
 )
 
 
 class Metrics:
     """The numbers of one process since its last flush."""
 
-    __slots__ = ("_auth", "_commands", "_gauges", "_prometheus", "_seconds", "_total")
+    __slots__ = ("_auth", "_commands", "_gauges", "_prometheus", "_seconds", "_total", "_warnings")
 
     def __init__(self) -> None:
         self._commands: defaultdict[str, int] = defaultdict(int)
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._auth: defaultdict[str, int] = defaultdict(int)
+        self._warnings: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._gauges: dict[str, float] = {"imap_active_connections": 0, "imap_hub_stall_seconds": 0.0}
         self._total = 0
         self._prometheus: dict[str, Any] | None = None
@@ -51,6 +54,14 @@ class Metrics:
     def auth_attempt(self, result: str) -> None:
         """result: success or failure."""
         self._auth[result] += 1
+
+    def quota_warning(self, root: str, percent: int) -> None:
+        """A quota has reached a threshold. root: mailbox, user or domain."""
+        self._warnings[root, percent] += 1
+
+    def quota_drift(self, number: int) -> None:
+        """So many counters were wrong in a round of recounts."""
+        self._gauges["imap_quota_drift"] = number
 
     def connection_opened(self) -> None:
         self._total += 1
@@ -76,6 +87,9 @@ class Metrics:
             for label, number in counted.items():
                 self._prometheus[name].labels(label).inc(number)
             counted.clear()
+        for labels, number in self._warnings.items():
+            self._prometheus["imap_quota_warnings"].labels(*labels).inc(number)
+        self._warnings.clear()
         self._prometheus["imap_total_connections"].inc(self._total)
         self._total = 0
         for name, number in self._gauges.items():

@@ -65,6 +65,7 @@ class Node:
         audit = Audit(database)
         recheck = Recheck(database, sessions.live, seconds=settings.auth.recheck_seconds)
         control.on("user", recheck.ask_soon)
+        control.on("quota", sessions.alert)
         hashing = HashingThreads(settings.auth.threads, settings.auth.queue)
         counters = Counters(settings.redis.url)
         authenticator = Authenticator(database, counters, settings.auth, run=hashing.run, audit=audit)
@@ -90,7 +91,7 @@ class Node:
         self.sessions.add(
             LiveSession(
                 session.id, account.organization_id, account.user_id, account.address, connection.peer[0],
-                int(time.time()), session.end, account.standing,
+                int(time.time()), session.end, account.standing, session.alert,
             )
         )  # fmt: skip
 
@@ -108,6 +109,7 @@ def open_database(settings: Settings, size: int | None = None) -> Database:
         lock_timeout_seconds=how.lock_timeout_seconds,
         connect_timeout_seconds=how.connect_timeout_seconds,
         through_indexes=True,
+        quota_warn_percent=settings.quota.warn_percent,
     )
 
 

@@ -93,6 +93,9 @@ class Limits:
     search_depth: int = 64
     folders_per_mailbox: int = 10000
     name_octets: int = 1000
+    metadata_octets: int = 64 << 10
+    metadata_entries: int = 100
+    metadata_total_octets: int = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,16 @@ class Auth:
     lockout_after_failures: int = 20
     lockout_seconds: int = 900
     penalty_exempt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quota:
+    warn_percent: tuple[int, ...] = (80, 95, 100)
+    message: bool = True
+    message_template: str | None = None
+    webhook: str | None = field(default=None, repr=False)
+    webhook_timeout_seconds: int = 5
+    webhook_attempts: int = 8
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,7 @@ class Settings:
     blobs: Blobs = field(default_factory=Blobs)
     limits: Limits = field(default_factory=Limits)
     auth: Auth = field(default_factory=Auth)
+    quota: Quota = field(default_factory=Quota)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
 

@@ -145,8 +145,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- Octets that may be stored beyond every limit of storage, and one message beyond that of messages; for the server's
--- own warnings, within their transaction.
+-- How far beyond every limit may be stored, octets and messages: for the server's own warnings, within their
+-- transaction.
 CREATE FUNCTION quota_allowance() RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(nullif(current_setting('imapd.quota_allowance', true), ''), '0')::bigint
@@ -225,7 +225,7 @@ BEGIN
     IF EXISTS (SELECT FROM quota_roots q, quota_root_usage(org, r) u
                 WHERE q.organization_id = org AND q.root = r
                   AND (u.storage_used + octets > q.storage_limit + quota_allowance()
-                       OR u.messages_used + number > q.message_limit + sign(quota_allowance()))) THEN
+                       OR u.messages_used + number > q.message_limit + quota_allowance())) THEN
         RAISE EXCEPTION 'over quota' USING ERRCODE = 'IM001', DETAIL = r;
     END IF;
 END $$;
@@ -331,7 +331,7 @@ BEGIN
      WHERE q.organization_id = org AND q.mailbox_id = box
        AND q.user_root IS NOT DISTINCT FROM above.user_root AND q.domain_root IS NOT DISTINCT FROM above.domain_root
        AND (covered OR coalesce(q.storage_used + octets <= q.storage_limit + quota_allowance(), true)
-                   AND coalesce(q.messages_used + number <= q.message_limit + sign(quota_allowance()), true));
+                   AND coalesce(q.messages_used + number <= q.message_limit + quota_allowance(), true));
     IF NOT FOUND THEN
         IF EXISTS (SELECT FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = box
                       AND (q.user_root IS DISTINCT FROM above.user_root

@@ -6,10 +6,15 @@ from __future__ import annotations
 import select
 import threading
 import time
+from collections.abc import Callable
 
 from imapd import log
+from imapd.cluster.control import Control
+from imapd.cluster.pubsub import PubSub
+from imapd.cluster.wakeups import Wakeups
 from imapd.errors import MailError
-from imapd.maintenance import JOBS, Tools
+from imapd.maintenance import JOBS, Job, Tools
+from imapd.metrics import Metrics
 from imapd.settings import Settings
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
@@ -17,25 +22,47 @@ from workers.channel import ALIVE, Channel, Identity
 from workers.child import title
 from workers.titles import set_title
 
-_LOCK = 0x696D617064  # "imapd"
+_LOCK = 0x696D6100  # "ima", and the number of a job
 _LOOK_SECONDS = 5
 
 
 def run(settings: Settings, channel: Channel | None, identity: Identity | None) -> int:
     """The whole life of the process. A job that is under way when it ends is begun again by the next one."""
-    database = Database(settings.database.dsn, 2, statement_timeout_seconds=3600, application_name="imapd maintenance")
-    tools = Tools(settings, database, BlobStore(settings.blobs.path))
+    metrics = Metrics()
+    tools = _tools(settings, metrics)
     set_title(title(identity))
-    threading.Thread(target=_work, args=(tools,), daemon=True).start()
-    _hear(channel)
+    for number, job in enumerate(JOBS):
+        _spawn(lambda number=number, job=job: _work(tools, job, _LOCK + number))  # type: ignore[misc]
+    _hear(channel, metrics)
     return 0
 
 
-def _hear(channel: Channel | None) -> None:
+def _tools(settings: Settings, metrics: Metrics) -> Tools:
+    pubsub = PubSub(settings.redis.url)
+    control = Control(pubsub)
+    wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
+    pubsub.start(_spawn)
+    database = Database(
+        settings.database.dsn,
+        3 * len(JOBS),  # each may hold its lock, and a transaction, and ask something meanwhile
+        statement_timeout_seconds=3600,
+        application_name="imapd maintenance",
+        quota_warn_percent=settings.quota.warn_percent,
+    )
+    return Tools(settings, database, BlobStore(settings.blobs.path), metrics, wakeups, control)
+
+
+def _spawn(function: Callable[[], None]) -> None:
+    threading.Thread(target=function, daemon=True).start()
+
+
+def _hear(channel: Channel | None, metrics: Metrics) -> None:
     """Says each second that we live, until the master wants us no more."""
-    while channel is None:
-        time.sleep(3600)
     while True:
+        metrics.flush()
+        if channel is None:
+            time.sleep(1)
+            continue
         try:
             channel.say(ALIVE)
         except BlockingIOError:
@@ -46,17 +73,19 @@ def _hear(channel: Channel | None) -> None:
             return  # retire, drain, or the end of the master: to this process all the same
 
 
-def _work(tools: Tools) -> None:
-    due = {job.name: time.monotonic() for job in JOBS}
+def _work(tools: Tools, job: Job, lock: int) -> None:
+    """Each job has a thread and a lock of its own: one that takes long holds up no other."""
+    pause = min(job.every_seconds, _LOOK_SECONDS)
+    due = time.monotonic()
     while True:
         try:
-            with tools.database.alone(_LOCK) as leading:
-                for job in JOBS if leading else ():
-                    if time.monotonic() >= due[job.name]:
-                        due[job.name] = time.monotonic() + job.every_seconds
+            if time.monotonic() >= due:
+                with tools.database.alone(lock) as leading:
+                    if leading:
+                        due = time.monotonic() + job.every_seconds
                         job.run(tools)
         except MailError as error:
-            log.warning("maintenance waits", error=str(error))
+            log.warning("maintenance waits", job=job.name, error=str(error))
         except Exception:
-            log.exception("a maintenance job failed")
-        time.sleep(_LOOK_SECONDS)
+            log.exception("a maintenance job failed", job=job.name)
+        time.sleep(pause)

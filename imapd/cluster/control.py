@@ -18,6 +18,7 @@ FORM = re.compile(rb"([a-z-]{1,32}) ([!-~]{0,128})")
 KINDS = {
     "kick": "a session's id",
     "user": "empty: see which users with sessions may still have them",
+    "quota": "<organization_id>.<user_id>.<root>.<percent>: this user's quota has reached so many percent",
     "rights": "empty, or an organisation's id: see who may still do what in the mailboxes that are open",
     "look": "empty: messages were lost, so everybody look for changes",
 }

@@ -24,9 +24,14 @@ PREFIX = "imapd:sessions:"  # hash of a worker: id of a session, what it is
 EXPIRE_SECONDS = 30
 
 
+def _nothing(root: str, percent: int) -> None:
+    """For whoever cannot be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """One session that has logged in. `end` says goodbye to the client for a reason and closes."""
+    """One session that has logged in. `end` says goodbye to the client for a reason and closes; `alert` has it tell
+    soon that a quota (of that root) has reached so many percent."""
 
     id: str
     organization_id: int
@@ -36,6 +41,7 @@ class LiveSession:
     since: int  # seconds since 1970
     end: Callable[[str], None]
     standing: Any = None  # what must stay true for it to go on; auth/ knows what it is
+    alert: Callable[[str, int], None] = _nothing
 
     def told(self) -> str:
         names = ("organization_id", "user_id", "address", "ip", "since")
@@ -89,6 +95,13 @@ class Sessions:
         for id in ids:
             if session := self._live.get(id):
                 session.end(reason)
+
+    def alert(self, id: str) -> None:
+        """Has the sessions of a user tell of a quota; id as cluster/control.py says."""
+        organization_id, user_id, root, percent = id.split(".")
+        for session in self.live():
+            if (session.organization_id, session.user_id) == (int(organization_id), int(user_id)):
+                session.alert(root, int(percent))
 
     def tell(self) -> None:
         """Brings Redis up to date. Raises redis.RedisError."""

@@ -66,7 +66,7 @@ def announce(session: Session, cursor: Cursor, size: int) -> None:
         if size > session.settings.limits.literal_octets:
             raise TooBig from None
         return
-    session.account.check_append(name, size)
+    session.account.check_append(name, size, cursor.octets_of_literals)
 
 
 @command("APPEND", parse_append, states=AUTHENTICATED_UP, spools=True, announce=announce)

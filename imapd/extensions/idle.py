@@ -32,7 +32,7 @@ def idle(session: Session, args: None) -> Generator[Output, None, Done]:
             if mailbox is not None:
                 mailbox.refresh(asked)
                 asked = None
-                yield from session.news(may_expunge=True)
+            yield from session.news(may_expunge=True)
             # Somebody who only listens does not hold up a server that shuts down.
             connection.in_command = False
             if connection.wait():

@@ -7,16 +7,17 @@ Names are resolved and rights checked here; what a selected mailbox does is in m
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail import access, delivery, flags, rights
+from imapd.mail import access, delivery, flags, metadata, rights
 from imapd.mail.delivery import Draft as Draft
 from imapd.mail.listing import Listed as Listed
 from imapd.mail.listing import listed, owned, shared
 from imapd.mail.mailbox import Mailbox
+from imapd.mail.metadata import Entries
 from imapd.mail.namespaces import (
     DELIMITER,
     SHARED,
@@ -27,7 +28,8 @@ from imapd.mail.namespaces import (
     parents,
     shared_parts,
 )
-from imapd.storage import accounts, folders
+from imapd.mail.quota import Quotas, refusals_noted
+from imapd.storage import accounts, folders, quotas
 from imapd.storage.folders import Folder
 from imapd.storage.messages import View
 
@@ -112,6 +114,14 @@ class Account:
     def namespaces(self) -> Namespaces:
         return self._layout.namespaces()
 
+    def prefixes(self) -> list[tuple[str, int]]:
+        """Each own mailbox by the name of its namespace: a domain, or an address."""
+        return [(tree.prefix.removesuffix(DELIMITER), tree.mailbox_ids[0]) for tree in self._layout.trees[1:]]
+
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(self)
+
     # Finding
 
     def find(self, name: str) -> Place:
@@ -158,7 +168,7 @@ class Account:
     # Folders
 
     def create(self, name: str, special_use: str | None = None) -> None:
-        """Raises errors.AlreadyExists, Cannot, LimitReached, NoPermission."""
+        """Raises errors.AlreadyExists, Cannot, LimitReached, OverQuota, NoPermission."""
         tree, path = self._new(name)
         limits = self.node.settings.limits
         folders.create(
@@ -222,10 +232,11 @@ class Account:
         most = self.node.settings.limits.folders_per_mailbox
         for box in boxes:
             to = box if tree == target else target.mailbox_ids[0]
-            if path == "INBOX":
-                touched = folders.rename_inbox(self.database, self.organization_id, box, to, new_path, most)
-            else:
-                touched = folders.rename(self.database, self.organization_id, box, path, to, new_path)
+            with refusals_noted(self.database, self.organization_id):
+                if path == "INBOX":
+                    touched = folders.rename_inbox(self.database, self.organization_id, box, to, new_path, most)
+                else:
+                    touched = folders.rename(self.database, self.organization_id, box, path, to, new_path)
             for group in set(touched):
                 self.announce(group)
 
@@ -276,10 +287,12 @@ class Account:
         whole = len(place.tree.mailbox_ids) > 1
         numbers = numbers_of(place.folders, whole)
         which = View(self.organization_id, first.group_id, None if whole else first.folder_id)
-        return Mailbox(
+        mailbox = Mailbox(
             self, place.name, which, numbers.mailbox_id, numbers.uid_validity, place.rights, read_only,
             numbers.recent, numbers.modseq, counts_recent,
         )  # fmt: skip
+        mailbox.quota_warned = max(folder.quota_warned for folder in place.folders)
+        return mailbox
 
     def target(self, name: str) -> Target:
         """Where COPY, MOVE and APPEND to this name go. Raises errors.NoTarget, NoPermission."""
@@ -308,29 +321,28 @@ class Account:
         first = place.folders[0]
         return Target(first.folder_id, first.mailbox_id, first.uid_validity, mask, rights.WRITE in held)
 
-    def check_append(self, name: str, size: int) -> None:
-        """Before the octets are taken: raises errors.NoTarget, NoPermission, TooBig, OverQuota."""
+    def check_append(self, name: str, size: int, before: int = 0) -> None:
+        """Before the octets are taken, and after `before` of other messages of the same command: raises
+        errors.NoTarget, NoPermission, TooBig, OverQuota."""
         if size > self.node.settings.limits.message_octets:
             raise errors.TooBig("That message is larger than this server takes.")
         place = self._place_for_new(name)
-        if size >= delivery.ASK_QUOTA_FROM:
-            self._need_room(place.folders[0].mailbox_id, size)
+        if size + before >= delivery.ASK_QUOTA_FROM:
+            with refusals_noted(self.database, self.organization_id):
+                self._need_room(place.folders[0].mailbox_id, size + before)
         self._announced = place
 
-    def _need_room(self, mailbox_id: int, size: int) -> None:
-        row = accounts.quota(self.database, self.organization_id, mailbox_id)
-        if row is None:
-            raise errors.OverQuota
-        storage, number, storage_used, number_used = row
-        if (storage is not None and storage_used + size > storage) or (number is not None and number_used >= number):
-            raise errors.OverQuota
+    def _need_room(self, mailbox_id: int, octets: int) -> None:
+        if full := quotas.refusing(self.database, self.organization_id, mailbox_id, octets):
+            raise errors.OverQuota(root=full)
 
     def append(self, name: str, drafts: Sequence[Draft]) -> Appended:
         """All of them or none; durable when it returns. Raises as check_append."""
         announced, self._announced = self._announced, None
         place = announced if announced and announced.name == name else self._place_for_new(name)
         target = self._target(place)
-        done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()))
+        with refusals_noted(self.database, self.organization_id):
+            done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()))
         self.announce(done.group_id)
         return Appended(done.uid_validity, range(done.first_uid, done.first_uid + len(drafts)))
 
@@ -351,6 +363,22 @@ class Account:
     def grantable(self, name: str, identifier: str) -> tuple[str, list[str]]:
         """The rights that an identifier always has, and those it can be given. Raises as change_acl."""
         return access.grantable(self, name, identifier)
+
+    # Annotations
+
+    def metadata(self, name: str, entries: Sequence[str], depth: int = 0, most: int | None = None) -> Entries:
+        """Of a mailbox, or of the server where the name is empty. Raises errors.NotFound, NoPermission."""
+        return metadata.find(self, name, entries, depth, most)
+
+    def change_metadata(self, name: str, values: Mapping[str, bytes | None]) -> None:
+        """All of them or none; None removes. Raises also errors.LimitReached, OverQuota, Cannot."""
+        metadata.change(self, name, values)
+
+    def set_namespace_mode(self, mode: str | None) -> None:
+        """What the user prefers from now on, in this session at once; None: what the server is set to. Names change,
+        and no number."""
+        accounts.set_namespace_mode(self.database, self.organization_id, self.user_id, mode)
+        self.reload()
 
     def access_changed(self) -> None:
         """Rights were given or taken: sessions that are open look what they may still do."""

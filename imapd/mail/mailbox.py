@@ -15,6 +15,7 @@ from imapd import errors
 from imapd.mail import flags, resync, rights, search, sort, thread
 from imapd.mail.body import Body
 from imapd.mail.index import Index, Snapshot
+from imapd.mail.quota import refusals_noted
 from imapd.mail.sort import Criterion
 from imapd.mail.thread import Threads
 from imapd.storage import contents, messages
@@ -360,10 +361,11 @@ class Mailbox:
         target = self._account.target(to)
         if not positions:
             return Copied(target.uid_validity, [], [])
-        done = messages.copy(
-            self._account.database, self._which, self._uids(positions), target.folder_id,
-            target.keep_mask, target.keep_words, moving, self._index.known,
-        )  # fmt: skip
+        with refusals_noted(self._account.database, self._which.organization_id):
+            done = messages.copy(
+                self._account.database, self._which, self._uids(positions), target.folder_id,
+                target.keep_mask, target.keep_words, moving, self._index.known,
+            )  # fmt: skip
         if done.news.modseq is not None:
             self._index.learn(done.news)
         if done.source:

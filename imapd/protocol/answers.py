@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from imapd import errors
+from imapd.wire.responses import No, Ok
 
 CODES: dict[type[BaseException], bytes] = {
     errors.NotFound: b"NONEXISTENT",
@@ -36,6 +37,13 @@ class Refused(Exception):
 class Interrupted(ConnectionError):
     """A response was begun and cannot be finished, in the middle of a literal for one. Whatever followed, the client
     would take for the rest of it, so the connection ends."""
+
+
+def quota_reached(root: str, percent: int) -> Ok:
+    """A warning that so much of a quota is used; the client may show it to the user (RFC 3501 7.1, RFC 9208 4.3)."""
+    if percent >= 100:
+        return Ok(f"The quota {root} is used up.", b"OVERQUOTA")
+    return No(f"{percent} % of the quota {root} is used.", b"ALERT")
 
 
 def code(error: errors.MailError) -> bytes | None:

@@ -116,7 +116,7 @@ def _carried_out(session: Session, registered: Command | None, request: Request,
     args = registered.parse(cursor) if registered.parse is not None else None
     cursor.end()
     done = _run(session, registered, args) or _DONE
-    if session.selected is not None:
+    if session.selected is not None or session.alerts:
         for output in session.last_news(registered.sends_expunge):
             session.connection.send(output if isinstance(output, bytes) else output.encode(session.utf8))
     text = done.text if done.text is not None else registered.completed
@@ -159,6 +159,7 @@ def _place_for(session: Session, announced: Announced) -> Any:
             raise TooBig("The literal is too long.")
         return None
     if not registered.spools:
+        _ask(session, registered, announced, position)
         if announced.size > (registered.literal_octets or limits.literal_octets):
             raise TooBig("The literal is too long.")
         if octets > limits.argument_octets:
@@ -166,14 +167,19 @@ def _place_for(session: Session, announced: Announced) -> Any:
         return None
     if announced.size > limits.message_octets:
         raise TooBig
-    if registered.announce is not None:
-        so_far = announced.so_far()
-        cursor = Cursor(so_far.text, so_far.literals, position, session.utf8, registered.by_uid, limits)
-        registered.announce(session, cursor, announced.size)
+    _ask(session, registered, announced, position)
     # Many small messages in one command go to the store, too, rather than past the limit of its arguments.
     if announced.size > MEMORY_OCTETS or octets > limits.argument_octets // 2:
         return session.node.blobs.spool()
     return None
+
+
+def _ask(session: Session, registered: Command, announced: Announced, position: int) -> None:
+    """Lets the command itself refuse the literal."""
+    if registered.announce is not None:
+        so_far, limits = announced.so_far(), session.settings.limits
+        cursor = Cursor(so_far.text, so_far.literals, position, session.utf8, registered.by_uid, limits)
+        registered.announce(session, cursor, announced.size)
 
 
 def _bearable(session: Session) -> int:

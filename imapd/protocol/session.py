@@ -12,7 +12,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from imapd import log
+from imapd.errors import MailError
 from imapd.protocol import dispatch
+from imapd.protocol.answers import quota_reached
 from imapd.protocol.capability import advertised
 from imapd.protocol.registry import Done
 from imapd.protocol.states import State
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from imapd.mail.mailbox import Mailbox
 
 NOTHING_ENABLED: frozenset[bytes] = frozenset()
+MOST_ALERTS = 20
 
 # What changes the form of responses to which commands do not belong.
 CONDSTORE = b"CONDSTORE"
@@ -63,6 +66,7 @@ class Session:
         self.utf8 = False
         self.user_agent = ""
         self.bad_commands = 0
+        self.alerts: tuple[tuple[str, int], ...] = ()  # quotas that have crossed a threshold: root, percent
         self.tag = b""
         self.saved = SequenceSet.SAVED
 
@@ -121,6 +125,11 @@ class Session:
         """Somebody outside wants this session to end: `* BYE` as soon as no command is in flight."""
         self.connection.end(Bye(reason).encode(False))
 
+    def alert(self, root: str, percent: int) -> None:
+        """A quota of this user has reached so many percent: told with the next news, at once in IDLE."""
+        self.alerts = (*self.alerts, (root, percent))[-MOST_ALERTS:]
+        self.connection.wake()
+
     # What is told and asked
 
     @property
@@ -130,7 +139,10 @@ class Session:
         return bool(connection.is_tls or (self.settings.auth.cleartext == "loopback" and connection.is_loopback))
 
     def news(self, may_expunge: bool) -> Iterator[Output]:
-        """What the selected mailbox's view has learnt and the client has not been told, in the order to tell it in."""
+        """What the client has not been told: of quotas, and what the selected mailbox's view has learnt, in the order
+        to tell it in."""
+        if self.alerts:
+            yield from self._alerted()
         mailbox = self.selected
         told = mailbox.pending(may_expunge) if mailbox is not None else None
         if told is None:
@@ -149,6 +161,16 @@ class Session:
             yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + flag_list(mailbox.permanent_flags))
         if told.flags_changed:
             yield from self._flags_told(mailbox, told.flags_changed)
+
+    def _alerted(self) -> Iterator[Output]:
+        alerts, self.alerts = self.alerts, ()
+        for key, percent in alerts:
+            try:
+                root = self.account.quotas.crossed(key)
+            except MailError:
+                continue
+            if root is not None:
+                yield quota_reached(root.name, percent)
 
     def _flags_told(self, mailbox: Mailbox, positions: list[int]) -> Iterator[Output]:
         """FETCH that nobody asked for: with UID (RFC 7162 3.2.4, RFC 9051 7.5.2), with MODSEQ (RFC 7162 3.1)."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a person's session has to know of the person: the mailboxes, their domains, what others share. Read only."""
+"""What a person's session has to know of the person: the mailboxes, their domains, what others share."""
 
 from typing import NamedTuple
 
@@ -52,17 +52,16 @@ def user(database: Database, organization_id: int, user_id: int) -> User | None:
     return User(rows[0][0], rows[0][1], [OwnMailbox(*row[2:]) for row in rows])
 
 
+def set_namespace_mode(database: Database, organization_id: int, user_id: int, mode: str | None) -> None:
+    """What the user prefers; None: what the server is set to."""
+    database.execute(
+        "UPDATE users SET namespace_mode = %s WHERE organization_id = %s AND user_id = %s",
+        (mode, organization_id, user_id),
+    )
+
+
 def grants(database: Database, organization_id: int, user_id: int, address: str | None = None) -> list[Grant]:
     """What others share with the user, all of it or in one mailbox; a mailbox of their own does not count."""
     if address is None:
         return [Grant(*row) for row in database.rows(GRANTS, (organization_id, user_id))]
     return [Grant(*row) for row in database.rows(GRANTS_IN, (organization_id, user_id, address))]
-
-
-def quota(database: Database, organization_id: int, mailbox_id: int) -> tuple[int | None, int | None, int, int] | None:
-    """(storage limit, message limit, storage used, messages used); octets; None is without limit."""
-    return database.row(  # type: ignore[return-value]
-        "SELECT storage_limit, message_limit, storage_used, messages_used FROM quotas"
-        " WHERE organization_id = %s AND mailbox_id = %s",
-        (organization_id, mailbox_id),
-    )

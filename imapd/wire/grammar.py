@@ -186,6 +186,11 @@ class Cursor:
         self._read += 1
         return self._literals[self._read - 1]
 
+    @property
+    def octets_of_literals(self) -> int:
+        """Of all that have come with the command so far."""
+        return sum(literal.size for literal in self._literals)
+
     # Numbers
 
     def number(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from imapd.wire import encode
 from imapd.wire.names import DELIMITER
@@ -141,6 +141,38 @@ class Status:
 
 
 @dataclass(frozen=True)
+class QuotaRoot:
+    """The names of the quota roots that bind a mailbox."""
+
+    name: str
+    roots: Sequence[str]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        names = (encode.mailbox(self.name, utf8), *(encode.quoted(root.encode()) for root in self.roots))
+        return b"* QUOTAROOT %b\r\n" % b" ".join(names)
+
+
+class QuotaResource(NamedTuple):
+    """quota-resource = resource-name SP resource-usage SP resource-limit"""
+
+    name: bytes
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What is used of each limited resource of a quota root, and its limit."""
+
+    root: str
+    resources: Sequence[QuotaResource]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        listed = b" ".join(b"%b %d %d" % resource for resource in self.resources)
+        return b"* QUOTA %b (%b)\r\n" % (encode.quoted(self.root.encode()), listed)
+
+
+@dataclass(frozen=True)
 class Search:
     """Message numbers or UIDs that SEARCH has found, and the highest modseq of these messages where that was asked."""
 
@@ -211,6 +243,18 @@ class MyRights:
 
     def encode(self, utf8: bool = False) -> bytes:
         return b"* MYRIGHTS %b %b\r\n" % (encode.mailbox(self.name, utf8), encode.astring(self.rights.encode()))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Annotations of a mailbox, or of the server where the name is empty; None: there is none (RFC 5464)."""
+
+    name: str
+    values: Sequence[tuple[bytes, bytes | None]]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        pairs = (b"%b %b" % (encode.astring(entry), encode.nstring8(value)) for entry, value in self.values)
+        return b"* METADATA %b (%b)\r\n" % (encode.mailbox(self.name, utf8), b" ".join(pairs))
 
 
 @dataclass(frozen=True)

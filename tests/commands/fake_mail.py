@@ -72,6 +72,7 @@ class Mailbox:
     modseq = 9
     first_unseen = None
     may_expunge = True
+    quota_warned = 0
 
     def __init__(self, name, uids=(), read_only=False):
         self.name = name
@@ -198,8 +199,8 @@ class Account:
         self.mailboxes[name].read_only |= read_only
         return self.mailboxes[name]
 
-    def check_append(self, name, size):
-        self._called("check_append", name, size)
+    def check_append(self, name, size, before=0):
+        self._called("check_append", name, size, *([before] if before else []))
 
     def append(self, name, drafts):
         self._called("append", name, drafts)

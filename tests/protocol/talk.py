@@ -131,7 +131,7 @@ class Account(fake_mail.Account):
     def subscribe(self, name):
         raise RuntimeError("secret inside")
 
-    def check_append(self, name, size):
+    def check_append(self, name, size, before=0):
         if name not in self.mailboxes:
             raise errors.NoTarget
         if size > 20 << 20:

@@ -26,7 +26,7 @@ def test_before_login_it_tells_how_to_log_in_and_afterwards_not():
 
 def test_the_operators_list_filters_what_there_is():
     on = node(imap={"capabilities": ("IMAP4rev1", "idle", "QUOTA", "NAMESPACE", "X-NOPE")})
-    assert advertised(LOGIN, on=on) == [b"IMAP4rev1", b"IDLE", b"NAMESPACE"]
+    assert advertised(LOGIN, on=on) == [b"IMAP4rev1", b"IDLE", b"NAMESPACE", b"QUOTA"]
 
 
 def test_but_no_list_hides_what_keeps_passwords_safe():
