@@ -24,6 +24,7 @@ from imapd.cluster.sessions import LiveSession, Sessions
 from imapd.cluster.wakeups import Wakeups
 from imapd.mail.account import Account
 from imapd.mail.index import Indexes
+from imapd.mail.review import Review
 from imapd.metrics import Metrics
 from imapd.settings import Settings
 from imapd.storage.blobs import BlobStore
@@ -31,6 +32,9 @@ from imapd.storage.pool import Database
 
 if TYPE_CHECKING:
     from imapd.protocol.session import Session
+
+RIGHTS_SECONDS = 4
+"""A right that was taken ends within 5 seconds, also where nobody could say so."""
 
 STORE_THREADS = 8
 """Native threads on which files are written and large messages parsed."""
@@ -45,6 +49,7 @@ class Node:
     metrics: Any
     database: Database
     blobs: BlobStore
+    control: Control
     wakeups: Wakeups
     sessions: Sessions
     authenticator: Authenticator
@@ -64,17 +69,23 @@ class Node:
         sessions = Sessions(settings.redis.url, f"{socket.gethostname()}/{os.getpid()}", control)
         audit = Audit(database)
         recheck = Recheck(database, sessions.live, seconds=settings.auth.recheck_seconds)
+        review = Review(
+            database, sessions.live, rights_seconds=RIGHTS_SECONDS, names_seconds=settings.auth.recheck_seconds
+        )
+        control.on("rights", review.look_soon)
+        # Users first: who may not be here at all need not hear of names.
         control.on("user", recheck.ask_soon)
         control.on("quota", sessions.alert)
+        control.on("user", review.look_everywhere_soon)
         hashing = HashingThreads(settings.auth.threads, settings.auth.queue)
         counters = Counters(settings.redis.url)
         authenticator = Authenticator(database, counters, settings.auth, run=hashing.run, audit=audit)
-        started: list[Any] = [pubsub, wakeups, sessions, audit, recheck]
+        started: list[Any] = [pubsub, wakeups, sessions, audit, recheck, review]
         for service in started:
             service.start(gevent.spawn)
         indexes = Indexes(database, wakeups)
         return cls(
-            settings, metrics, database, blobs, wakeups, sessions, authenticator, indexes, offload, started
+            settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, offload, started
         )
 
     def close(self) -> None:
@@ -91,7 +102,7 @@ class Node:
         self.sessions.add(
             LiveSession(
                 session.id, account.organization_id, account.user_id, account.address, connection.peer[0],
-                int(time.time()), session.end, account.standing, session.alert,
+                int(time.time()), session.end, account.standing, session.alert, account,
             )
         )  # fmt: skip
 

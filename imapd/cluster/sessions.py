@@ -42,6 +42,7 @@ class LiveSession:
     end: Callable[[str], None]
     standing: Any = None  # what must stay true for it to go on; auth/ knows what it is
     alert: Callable[[str, int], None] = _nothing
+    account: Any = None  # whose mailboxes and rights may change meanwhile; mail/ knows what it is
 
     def told(self) -> str:
         names = ("organization_id", "user_id", "address", "ip", "since")

@@ -20,7 +20,9 @@ from imapd.mail.mailbox import Mailbox
 from imapd.mail.metadata import Entries
 from imapd.mail.namespaces import (
     DELIMITER,
+    SEPARATED,
     SHARED,
+    UNIFIED,
     Layout,
     Namespaces,
     Tree,
@@ -30,6 +32,7 @@ from imapd.mail.namespaces import (
 )
 from imapd.mail.quota import Quotas, refusals_noted
 from imapd.storage import accounts, folders, quotas
+from imapd.storage.accounts import User
 from imapd.storage.folders import Folder
 from imapd.storage.messages import View
 
@@ -85,7 +88,18 @@ class Place:
 class Account:
     """What one session's user can do outside a selected mailbox. One query finds a name, two where it is shared."""
 
-    __slots__ = ("_announced", "_layout", "address", "database", "node", "organization_id", "standing", "user_id")
+    __slots__ = (
+        "_announced",
+        "_layout",
+        "_preference",
+        "address",
+        "database",
+        "node",
+        "opened",
+        "organization_id",
+        "standing",
+        "user_id",
+    )
 
     def __init__(self, node: Node, organization_id: int, user_id: int, address: str, standing: Any = None):
         """Raises errors.AuthenticationFailed where the user is no more."""
@@ -95,6 +109,7 @@ class Account:
         self.user_id = user_id
         self.address = address
         self.standing = standing  # what must stay true for the session to go on; auth/ knows what it is
+        self.opened: tuple[Mailbox, ...] = ()
         self._announced: Place | None = None
         self.reload()
 
@@ -103,9 +118,33 @@ class Account:
         user = accounts.user(self.database, self.organization_id, self.user_id)
         if user is None:
             raise errors.AuthenticationFailed
-        imap = self.node.settings.imap
-        mode = user.namespace_mode or imap.namespace_mode
-        self._layout = Layout(mode, user.mailboxes, user.primary_mailbox_id, imap.primary_prefix == "hidden")
+        self._preference = user.namespace_mode
+        self._layout = self._laid_out(user, user.namespace_mode or self.node.settings.imap.namespace_mode)
+
+    def _laid_out(self, user: User, mode: str) -> Layout:
+        hide_primary = self.node.settings.imap.primary_prefix == "hidden"
+        return Layout(mode, user.mailboxes, user.primary_mailbox_id, hide_primary)
+
+    def rearrange(self, user: User) -> bool:
+        """Takes in which mailboxes there are now. False where a name of this session would mean something else since,
+        or nothing: then it cannot go on."""
+        layout = self._laid_out(user, self.mode)
+        if user.namespace_mode != self._preference or not layout.keeps(self._layout):
+            return False
+        self._layout = layout
+        return True
+
+    def set_namespace_mode(self, mode: str | None) -> None:
+        """What the user prefers from now on, in this session at once; None: what the server is set to. Names change,
+        and no number. Other open sessions end, so that their clients come back and see it."""
+        accounts.set_namespace_mode(self.database, self.organization_id, self.user_id, mode)
+        self.reload()
+        self.node.control.publish("user", "")
+
+    @property
+    def namespace_mode(self) -> str | None:
+        """The user's preference, None where it is left to the server."""
+        return self._preference
 
     @property
     def mode(self) -> str:
@@ -271,7 +310,7 @@ class Account:
 
     def status(self, name: str) -> Status:
         place = self.need(self.find(name), rights.READ)
-        return numbers_of(place.folders, len(place.tree.mailbox_ids) > 1)
+        return numbers_of(place.folders, place.tree.merged)
 
     def status_of(self, listed: Listed) -> Status:
         """The same of a mailbox that list_folders() has given; asks nothing."""
@@ -284,7 +323,7 @@ class Account:
         NoPermission."""
         place = self.need(self.find(name), rights.READ)
         first = place.folders[0]
-        whole = len(place.tree.mailbox_ids) > 1
+        whole = place.tree.merged
         numbers = numbers_of(place.folders, whole)
         which = View(self.organization_id, first.group_id, None if whole else first.folder_id)
         mailbox = Mailbox(
@@ -292,7 +331,13 @@ class Account:
             numbers.recent, numbers.modseq, counts_recent,
         )  # fmt: skip
         mailbox.quota_warned = max(folder.quota_warned for folder in place.folders)
+        mailbox.shared = place.shared
+        self.opened = (*self.opened, mailbox)
         return mailbox
+
+    def closed(self, mailbox: Mailbox) -> None:
+        """It is selected no more."""
+        self.opened = tuple(other for other in self.opened if other is not mailbox)
 
     def target(self, name: str) -> Target:
         """Where COPY, MOVE and APPEND to this name go. Raises errors.NoTarget, NoPermission."""
@@ -374,14 +419,9 @@ class Account:
         """All of them or none; None removes. Raises also errors.LimitReached, OverQuota, Cannot."""
         metadata.change(self, name, values)
 
-    def set_namespace_mode(self, mode: str | None) -> None:
-        """What the user prefers from now on, in this session at once; None: what the server is set to. Names change,
-        and no number."""
-        accounts.set_namespace_mode(self.database, self.organization_id, self.user_id, mode)
-        self.reload()
-
     def access_changed(self) -> None:
         """Rights were given or taken: sessions that are open look what they may still do."""
+        self.node.control.publish("rights", str(self.organization_id))
 
     def announce(self, group_id: int) -> None:
         """Tells every session on every node to look."""

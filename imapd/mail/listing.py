@@ -46,7 +46,7 @@ def owned(layout: Layout, rows: Iterable[Folder]) -> Iterator[Listed]:
                 entry = by_path.setdefault(row.name, new)
                 entry.folders.append(row)
                 entry.special_use = entry.special_use or row.special_use
-                entry.merged = len(tree.mailbox_ids) > 1
+                entry.merged = tree.merged
         for path in sorted(by_path, key=_inbox_first):
             yield by_path[path]
 

@@ -36,7 +36,7 @@ class Told:
     vanished: list[int] = field(default_factory=list)
     exists: int | None = None
     recent: int | None = None
-    keywords_changed: bool = False
+    keywords_changed: bool = False  # or what can be set here
     flags_changed: list[int] = field(default_factory=list)
 
 
@@ -69,6 +69,8 @@ class Mailbox:
         "_keywords_told",
         "_mine",
         "_owed",
+        "_read_only_asked",
+        "_rights_changed",
         "_told_messages",
         "_which",
         "is_ahead",
@@ -78,6 +80,7 @@ class Mailbox:
         "read_only",
         "recent_uids",
         "rights",
+        "shared",
         "uid_validity",
         "view",
     )
@@ -100,8 +103,10 @@ class Mailbox:
         self.name = name
         self.mailbox_id = mailbox_id
         self.uid_validity = uid_validity
-        self.rights = held
-        self.read_only = read_only or not set(held) & set("swtei")  # RFC 4314 section 5.2
+        self._read_only_asked = read_only
+        self.change_rights(held)
+        self._rights_changed = False
+        self.shared = False  # somebody else's
         self.quota_warned = 0  # the highest threshold, in percent, that a quota of it had reached when it was opened
         self.recent_uids: set[int] = set()
         self._counts_recent = counts_recent
@@ -136,6 +141,17 @@ class Mailbox:
         elif index.unclaimed and self._counts_recent:
             # Some of them may have been expunged before anybody saw them.
             self.recent_uids, index.unclaimed = index.unclaimed.intersection(self.view.uids), set()
+
+    def change_rights(self, held: str) -> None:
+        """The user's rights here are others now: so is what can be done, and pending() tells what can be set."""
+        self.rights = held
+        self.read_only = self._read_only_asked or not set(held) & set("swtei")  # RFC 4314 section 5.2
+        self._rights_changed = True
+
+    @property
+    def folder_id(self) -> int | None:
+        """The folder that is open; None where it is a merged one."""
+        return self._which.folder_id
 
     @property
     def uid_next(self) -> int:
@@ -185,15 +201,22 @@ class Mailbox:
         """`wake` is not called any more."""
         self._index.watchers.pop(self, None)
 
+    def wake(self) -> None:
+        """Whoever waits for something to happen shall look."""
+        if wake := self._index.watchers.get(self):
+            wake()
+
     def refresh(self, received_at: float | None = None) -> None:
         """Asks what is new, unless a check that began after received_at has ended. None: only after a wake-up."""
         self._index.refresh(received_at, claiming=self._counts_recent and not self.read_only)
 
     def pending(self, may_expunge: bool) -> Told:
         """What the client has to be told now; the view moves on past it."""
+        if rights.READ not in self.rights:
+            return NOTHING
         if self._index.stale:
             self.refresh()
-        if self.view.step is None and self._owed is None:
+        if self.view.step is None and self._owed is None and not self._rights_changed:
             return NOTHING
         self._walk(may_expunge)
         told, self._owed = self._owed or Told(), None
@@ -203,8 +226,9 @@ class Mailbox:
         told.flags_changed = sorted(at for uid in self._flagged if (at := self.view.position(uid)) is not None)
         self._flagged = set()
         # More than at any time before: a view with flags of its own is ahead of the snapshots that follow it.
-        if len(self.view.keywords) > self._keywords_told:
+        if len(self.view.keywords) > self._keywords_told or self._rights_changed:
             self._keywords_told = len(self.view.keywords)
+            self._rights_changed = False
             told.keywords_changed = True
         return told
 
@@ -358,6 +382,7 @@ class Mailbox:
         return self._transfer(positions, to, moving=True)
 
     def _transfer(self, positions: Sequence[range], to: str, moving: bool) -> Copied:
+        self._need_read()
         target = self._account.target(to)
         if not positions:
             return Copied(target.uid_validity, [], [])
@@ -392,10 +417,13 @@ class Mailbox:
         return positions, thread.threads(self, positions, algorithm)
 
     def matching(self, content_ids: Iterable[int], tests: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
+        self._need_read()
         return contents.matching(self._account.database, self._which.organization_id, list(content_ids), tests)
 
     def contents(self, content_ids: Iterable[int], columns: Sequence[str]) -> dict[int, tuple[Any, ...]]:
-        """Columns of `contents` by content id; asks the store for those only that nobody has asked for lately."""
+        """Columns of `contents` by content id; asks the store for those only that nobody has asked for lately. Raises
+        errors.NoPermission where the right to read has been taken meanwhile."""
+        self._need_read()
         database, organization_id, names = self._account.database, self._which.organization_id, tuple(columns)
 
         def load(ids: list[int]) -> dict[int, tuple[Any, ...]]:
@@ -417,8 +445,13 @@ class Mailbox:
         except KeyError:
             raise errors.Corrupt from None
 
+    def _need_read(self) -> None:
+        if rights.READ not in self.rights:
+            raise errors.NoPermission
+
     def close(self) -> None:
         self.unwatch()
+        self._account.closed(self)
         self._account.node.indexes.release(self._which, self.uid_validity)
 
     def _uids(self, positions: Sequence[range]) -> list[range]:

@@ -21,11 +21,13 @@ FORBIDDEN = set("%*")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """mailbox_ids: where the folders lie, the one that takes new folders first. apart: shown to who asks by prefix."""
+    """mailbox_ids: where the folders lie, the one that takes new folders first. apart: shown to who asks by prefix.
+    merged: a name stands for the folders of that name in all of them, however many there are."""
 
     prefix: str
     mailbox_ids: tuple[int, ...]
     apart: bool = False
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,22 @@ class Layout:
         root = tuple(box.mailbox_id for box in (ordered if unified else ordered[:1]))
         hidden = hide_primary and not unified
         self.trees = [
-            Tree("", root),
+            Tree("", root, merged=unified),
             *(
                 Tree(prefix, (box.mailbox_id,), apart=unified or (hidden and box is primary))
                 for prefix, box in _prefixed(ordered)
             ),
         ]
         self.named = {tree.prefix: tree for tree in self.trees}
+
+    def keeps(self, old: "Layout") -> bool:
+        """Whether every name of an older layout means the same mail in this one. There may be more of it."""
+        return old.mode == self.mode and all(
+            prefix in self.named
+            and tree.mailbox_ids[0] == self.named[prefix].mailbox_ids[0]
+            and set(tree.mailbox_ids) <= set(self.named[prefix].mailbox_ids)
+            for prefix, tree in old.named.items()
+        )
 
     def namespaces(self) -> Namespaces:
         prefixes = [tree.prefix for tree in self.trees[1:]]

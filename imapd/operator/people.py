@@ -11,6 +11,7 @@ from imapd.auth.passwords import Passwords
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
+    changing,
     changing_logins,
     disabled_option,
     json_option,
@@ -109,7 +110,7 @@ def password(database: Any, address: Address, from_stdin: bool) -> None:
 @user.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
-@changing_logins
+@changing("user", "rights")
 def remove_user(database: Any, address: Address, yes: bool) -> None:
     """Remove a user with all mailboxes and all mail."""
     found = directory.users(database, of=address)[0]
@@ -139,7 +140,7 @@ def mailbox() -> None:
 @click.option("--user", "owner", type=ADDRESS, help="Whose it is, by any of their addresses. Left out: nobody's.")
 @storage_option
 @messages_option
-@with_database
+@changing_logins
 def add_mailbox(database: Any, address: Address, owner: Address | None, storage: Any, messages: Any) -> None:
     """Make a further mailbox, with its standard folders."""
     provision.add_mailbox(database, address, owner, Limits(limit(storage), limit(messages)))
@@ -169,7 +170,7 @@ def show_mailbox(database: Any, address: Address, as_json: bool) -> None:
 @click.option(
     "--disable/--enable", "disabled", required=True, default=None, help="Close it for logins, or open it again."
 )
-@with_database
+@changing("user", "rights")
 def set_mailbox(database: Any, address: Address, disabled: bool) -> None:
     """Close or open a mailbox."""
     provision.set_mailbox(database, address, disabled=disabled)
@@ -178,7 +179,7 @@ def set_mailbox(database: Any, address: Address, disabled: bool) -> None:
 @mailbox.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
-@with_database
+@changing("user", "rights")
 def remove_mailbox(database: Any, address: Address, yes: bool) -> None:
     """Remove a mailbox with all its mail."""
     found = directory.mailboxes(database, of=address)[0]

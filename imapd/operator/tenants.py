@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from imapd.operator.options import DOMAIN, changing, changing_logins, disabled_option, json_option, with_database
+from imapd.operator.options import DOMAIN, changing, disabled_option, json_option, with_database
 from imapd.operator.tables import show, show_one
 from imapd.storage import directory, provision
 
@@ -103,7 +103,7 @@ def show_domain(database: Any, name: str, as_json: bool) -> None:
 @click.option(
     "--disable/--enable", "disabled", required=True, default=None, help="Close it for logins, or open it again."
 )
-@changing_logins
+@changing("user", "rights")
 def set_domain(database: Any, name: str, disabled: bool) -> None:
     """Close or open a domain."""
     provision.set_domain(database, name, disabled=disabled)

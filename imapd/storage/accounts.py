@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a person's session has to know of the person: the mailboxes, their domains, what others share."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from imapd.storage.pool import Database, Prepared
@@ -32,6 +33,9 @@ class Grant(NamedTuple):
     rights: str
 
 
+Asked = tuple[int, int, int]
+"""organization_id, user_id, folder_id."""
+
 USER = Prepared(
     "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, d.name, m.local_part || '@' || d.name"
     "  FROM users u"
@@ -40,7 +44,23 @@ USER = Prepared(
     " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
     " ORDER BY m.mailbox_id"
 )
+USERS = Prepared(
+    "SELECT u.organization_id, u.user_id, u.namespace_mode, u.primary_mailbox_id,"
+    "       m.mailbox_id, d.name, m.local_part || '@' || d.name"
+    "  FROM unnest(%s::bigint[], %s::bigint[]) AS p (organization_id, user_id)"
+    "  JOIN users u ON u.organization_id = p.organization_id AND u.user_id = p.user_id AND NOT u.disabled"
+    "  JOIN mailboxes m ON m.organization_id = u.organization_id AND m.user_id = u.user_id AND NOT m.disabled"
+    "  JOIN domains d ON d.domain_id = m.domain_id AND NOT d.disabled"
+    " ORDER BY m.mailbox_id"
+)
 GRANTS = Prepared("SELECT * FROM access_of(%s, %s) ORDER BY 2, 3")
+GRANTS_IN_FOLDERS = Prepared(
+    "SELECT p.organization_id, p.user_id, p.folder_id, a.*"
+    "  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS p (organization_id, user_id, folder_id)"
+    "  JOIN folders f ON f.organization_id = p.organization_id AND f.folder_id = p.folder_id"
+    "  JOIN LATERAL access_of(p.organization_id, p.user_id) a ON a.mailbox_id = f.mailbox_id"
+    " WHERE a.folder_id IN (0, p.folder_id)"
+)
 GRANTS_IN = Prepared("SELECT * FROM access_of(%s, %s) WHERE address = %s")
 
 
@@ -50,6 +70,16 @@ def user(database: Database, organization_id: int, user_id: int) -> User | None:
     if not rows:
         return None
     return User(rows[0][0], rows[0][1], [OwnMailbox(*row[2:]) for row in rows])
+
+
+def users(database: Database, people: Sequence[tuple[int, int]]) -> dict[tuple[int, int], User]:
+    """The same of many people, by organization_id and user_id; who may open nothing any more is missing."""
+    found: dict[tuple[int, int], User] = {}
+    rows = database.rows(USERS, [list(column) for column in zip(*people, strict=True)])
+    for organization_id, user_id, mode, primary_id, *mailbox in rows:
+        made = found.setdefault((organization_id, user_id), User(mode, primary_id, []))
+        made.mailboxes.append(OwnMailbox(*mailbox))
+    return found
 
 
 def set_namespace_mode(database: Database, organization_id: int, user_id: int, mode: str | None) -> None:
@@ -65,3 +95,12 @@ def grants(database: Database, organization_id: int, user_id: int, address: str 
     if address is None:
         return [Grant(*row) for row in database.rows(GRANTS, (organization_id, user_id))]
     return [Grant(*row) for row in database.rows(GRANTS_IN, (organization_id, user_id, address))]
+
+
+def grants_in_folders(database: Database, asked: Sequence[Asked]) -> dict[Asked, list[Grant]]:
+    """What counts for users in single folders that others share; nothing where there is no such folder."""
+    found: dict[Asked, list[Grant]] = {one: [] for one in asked}
+    rows = database.rows(GRANTS_IN_FOLDERS, [list(column) for column in zip(*asked, strict=True)])
+    for organization_id, user_id, folder_id, *grant in rows:
+        found[organization_id, user_id, folder_id].append(Grant(*grant))
+    return found

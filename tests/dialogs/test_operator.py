@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What an operator changes while people are logged in: who may log in, under which address, and who must go."""
 
-from collections.abc import Callable
+import json
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -107,3 +109,69 @@ def test_what_is_shared_shows_and_what_is_revoked_is_gone(server: Demo, run: Cal
         session.ok("UNSELECT")
         run("share", "revoke", owner, reader)
         eventually(lambda: session.command(f"STATUS {shared} (MESSAGES)").code == b"NONEXISTENT", 10)
+
+
+RIGHTS_SECONDS = 5.0
+
+
+@pytest.fixture
+def readers(server: Demo, run: Callable[..., str]) -> Iterator[tuple[str, list[Client]]]:
+    """An owner, and sessions of a reader of the owner's mailbox on every worker, idling in INBOX."""
+    owner, reader = server.new_user(), server.new_user()
+    run("share", "grant", owner, reader, "read")
+    sessions = [server.client(reader) for _ in range(4)]
+    for session in sessions:
+        session.ok(f"EXAMINE Shared/{owner}/INBOX")
+        session.send(b"i IDLE\r\n")
+        session.response()
+    yield owner, sessions
+    for session in sessions:
+        session.close()
+
+
+def test_what_is_revoked_ends_idling_sessions(run: Callable[..., str], readers: tuple[str, list[Client]]) -> None:
+    owner, sessions = readers
+    reader = json.loads(run("share", "list", owner, "--json"))[0]["grantee"]
+    run("share", "revoke", owner, reader)
+    began = time.monotonic()
+    for session in sessions:
+        ends_with_bye(session)
+    assert time.monotonic() - began < RIGHTS_SECONDS
+
+
+def test_what_the_owner_takes_ends_idling_sessions(
+    server: Demo, run: Callable[..., str], readers: tuple[str, list[Client]]
+) -> None:
+    owner, sessions = readers
+    reader = json.loads(run("share", "list", owner, "--json"))[0]["grantee"]
+    with server.client(owner) as client:
+        client.ok(f"SETACL INBOX {reader} lrsw")
+        for session in sessions:
+            assert session.response(RIGHTS_SECONDS).startswith(b"* FLAGS")
+            assert session.response(RIGHTS_SECONDS).startswith(b"* OK [PERMANENTFLAGS ()]")  # EXAMINE stays read-only
+        client.ok(f"DELETEACL INBOX {reader}")
+        began = time.monotonic()
+        for session in sessions:
+            ends_with_bye(session)
+    assert time.monotonic() - began < RIGHTS_SECONDS
+
+
+def test_a_closed_domain_ends_sessions_that_show_it(server: Demo, run: Callable[..., str]) -> None:
+    user = server.new_user()
+    run("domain", "add", "closing.example", "--org", "Example")
+    run("mailbox", "add", "user@closing.example", "--user", user)
+    with server.client(user) as client:
+        client.ok("SELECT closing.example/INBOX")
+        run("domain", "set", "closing.example", "--disable")
+        ends_with_bye(client)
+    with server.client(user) as client:
+        assert client.command("SELECT closing.example/INBOX").status == "NO"
+        assert b"closing.example" not in client.ok("NAMESPACE").untagged[0]
+
+
+def test_a_new_domain_is_there_in_open_sessions(server: Demo, run: Callable[..., str]) -> None:
+    user = server.new_user()
+    with server.client(user) as client:
+        run("mailbox", "add", user.replace("example.com", "company.org"), "--user", user)
+        eventually(lambda: b'"company.org/"' in client.ok("NAMESPACE").untagged[0], RIGHTS_SECONDS)
+        client.ok("SELECT company.org/INBOX")

@@ -72,6 +72,7 @@ class Store:
             database=self.database,
             blobs=BlobStore(self.blobs),
             wakeups=wakeups,
+            control=SimpleNamespace(publish=lambda kind, id: None),
             indexes=Indexes(self.database, wakeups),
             offload=lambda function, *args: function(*args),
             metrics=SimpleNamespace(command=lambda *_: None, auth_attempt=lambda *_: None),
