@@ -330,6 +330,20 @@ def _check_tls(settings: Settings, document: _Document) -> None:
     for key, file in (("certificate", tls.certificate), ("key", tls.key)):
         if file is not None:
             _read(file, ("tls", key), document)
+    if tls.certificate is not None:
+        _try_certificate(tls, document)
+
+
+def _try_certificate(tls: Tls, document: _Document) -> None:
+    import ssl
+
+    from imapd.net.tls import context
+
+    try:
+        context(tls)
+    except ssl.SSLError as error:
+        what = (error.reason or str(error)).replace("_", " ").lower()
+        raise document.fault(("tls", "certificate"), f"does not work with tls.key: {what}") from None
 
 
 def _read(file: str, path: tuple[str, ...], document: _Document) -> str:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from imapd.settings import SCHEMA, ConfigError, Settings, keys, load
+from workers.certificate import make_certificate
 
 REFERENCE = Path(__file__).resolve().parent.parent / "config" / "imapd.yaml"
 
@@ -122,6 +123,18 @@ def test_a_wrong_value_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         load(written(tmp_path, "database:\n  dsn: {password: hidden}\n"))
     assert "hidden" not in str(raised.value)
+
+
+def test_a_certificate_and_a_key_that_do_not_fit(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        make_certificate(tmp_path / f"{name}.pem", tmp_path / f"{name}key.pem")
+    text = "tls:\n  certificate: {0}/one.pem\n  key: {0}/{1}key.pem\n"
+    load(written(tmp_path, text.format(tmp_path, "one")), serving=True)
+    with pytest.raises(ConfigError, match=r":2: tls\.certificate: does not work with tls\.key: key values mismatch"):
+        load(written(tmp_path, text.format(tmp_path, "other")), serving=True)
+    (tmp_path / "one.pem").write_text("nonsense")
+    with pytest.raises(ConfigError, match=r":2: tls\.certificate: does not work"):
+        load(written(tmp_path, text.format(tmp_path, "one")), serving=True)
 
 
 @pytest.mark.parametrize(

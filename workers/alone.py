@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import gevent
 import gevent.socket
 
+from imapd.settings import Http
 from workers.admission import plain
 from workers.channel import Arrival
 from workers.listeners import Listeners
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 def accept_for(worker: Worker) -> None:
     listeners = Listeners()
-    listeners.open(worker.settings)
+    listeners.open(replace(worker.settings, http=Http(port=None)))
     numbers = itertools.count(1)
 
     def accept(kind: str, listener: gevent.socket.socket) -> None:
@@ -29,5 +31,4 @@ def accept_for(worker: Worker) -> None:
             worker.take(Arrival(next(numbers), kind, plain(peer[0]), peer[1]), [client.detach()])
 
     for (kind, _, _), listener in listeners.sockets.items():
-        if kind in ("imap", "imaps"):
-            gevent.spawn_raw(accept, kind, listener)
+        gevent.spawn_raw(accept, kind, listener)

@@ -223,6 +223,8 @@ class Master:
         self._notifier.reloading()
         try:
             settings = self._load()
+            if settings.server.runtime_directory != self._settings.server.runtime_directory:
+                metrics.start_directory(str(metrics_directory(settings)))
             before = set(self._listeners.sockets.values())
             self._listeners.open(settings)
         except (ConfigError, OSError) as error:

@@ -91,6 +91,15 @@ def test_listeners_come_and_go(serving: Serving) -> None:
     socket.create_server(("127.0.0.1", old_port)).close()
 
 
+def test_another_runtime_directory_is_made(serving: Serving, tmp_path: Path) -> None:
+    server = serving()
+    server.configure(server={"runtime_directory": str(tmp_path / "another" / "run")})
+    reload(server)
+    server.client().ask("x")
+    eventually(lambda: list((tmp_path / "another" / "run" / "metrics").glob("*.db")))
+    assert not server.events("metrics not written")
+
+
 def test_a_listener_that_cannot_be_had_keeps_the_old_configuration(serving: Serving) -> None:
     server = serving()
     with socket.create_server(("127.0.0.1", 0)) as taken:
