@@ -62,12 +62,13 @@ def select_parameter(cursor: Cursor) -> tuple[bytes, Any]:
     return name, read(cursor) if read else True
 
 
-@command("SELECT", parse_select, states=AUTHENTICATED_UP)
+# What they tell is one moment's: clients count the messages when the command has ended.
+@command("SELECT", parse_select, states=AUTHENTICATED_UP, tells_news=False)
 def select(session: Session, args: Select) -> Generator[Output, None, Done | None]:
     return (yield from opened(session, args, read_only=False))
 
 
-@command("EXAMINE", parse_select, states=AUTHENTICATED_UP)
+@command("EXAMINE", parse_select, states=AUTHENTICATED_UP, tells_news=False)
 def examine(session: Session, args: Select) -> Generator[Output, None, Done | None]:
     return (yield from opened(session, args, read_only=True))
 

@@ -116,7 +116,7 @@ def _carried_out(session: Session, registered: Command | None, request: Request,
     args = registered.parse(cursor) if registered.parse is not None else None
     cursor.end()
     done = _run(session, registered, args) or _DONE
-    if session.selected is not None or session.alerts:
+    if (session.selected is not None or session.alerts) and registered.tells_news:
         for output in session.last_news(registered.sends_expunge):
             session.connection.send(output if isinstance(output, bytes) else output.encode(session.utf8))
     text = done.text if done.text is not None else registered.completed

@@ -58,6 +58,7 @@ class Command:
     rfc: int = 3501
     capability: bytes | None = None
     by_uid: bool = False
+    tells_news: bool = True
 
     @property
     def file(self) -> str:
@@ -99,19 +100,20 @@ def command(
     literal_octets: int | None = None,
     rfc: int = 3501,
     capability: str | None = None,
+    tells_news: bool = True,
 ) -> Callable[[Handler], Command]:
     """Makes a command of a handler: a generator function of (session, what `parse` returned).
 
     The handler yields untagged responses, or octets, and returns Done or None. With `parse` left out there are no
     arguments, and the handler gets None. `uid`: "UID <name>" exists too and may always tell expunges; its cursor has
     by_uid set. `spools`: literals over 64 KiB go to the blob store as they come. `announce` is asked before a literal
-    is taken and raises a MailError to refuse it.
+    is taken and raises a MailError to refuse it. Without `tells_news` nothing follows that has happened meanwhile.
     """
 
     def register(handler: Handler) -> Command:
         return Command(
             name.encode("ascii"), parse, handler, states, sends_expunge, uid, spools, announce, literal_octets, rfc,
-            capability.encode("ascii") if capability else None,
+            capability.encode("ascii") if capability else None, tells_news=tells_news,
         )  # fmt: skip
 
     return register

@@ -45,8 +45,8 @@ def _one_for_all(names: frozenset[bytes]) -> frozenset[bytes]:
 class Session:
     """`node` gives the services of this worker; `connection` the octets of this client."""
 
-    __slots__ = ("account", "alerts", "bad_commands", "connection", "enabled", "framer", "id", "node", "owes_modseq", "saved",
-                 "selected", "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
+    __slots__ = ("account", "alerts", "bad_commands", "connection", "enabled", "framer", "id", "node", "owes_modseq",
+                 "saved", "selected", "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
 
     account: Account | Any
     selected: Mailbox | Any
@@ -95,6 +95,7 @@ class Session:
         """The mailbox is this client's selected one; what was selected before is left."""
         self.unselect()
         self.selected = mailbox
+        self.owes_modseq = False
         self.state = State.SELECTED
 
     def unselect(self) -> None:
@@ -109,7 +110,8 @@ class Session:
     def enable(self, *names: bytes) -> None:
         """From now on the client understands what these extensions change."""
         # Whoever begins to ask for modseqs in the middle is told where the mailbox stands (RFC 7162 section 3.1).
-        self.owes_modseq = self.selected is not None and CONDSTORE in names and CONDSTORE not in self.enabled
+        if self.selected is not None and CONDSTORE in names and CONDSTORE not in self.enabled:
+            self.owes_modseq = True
         self.enabled = _one_for_all(self.enabled.union(names))
 
     def start_tls(self) -> None:

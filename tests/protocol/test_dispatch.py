@@ -55,7 +55,6 @@ def test_a_command_without_arguments_takes_none(name):
 def test_news_is_told_before_the_tagged_answer_and_in_order():
     on = node()
     on.account.mailboxes["INBOX"].news = [
-        {},
         {"expunged": [3, 1], "exists": 5, "recent": 2, "keywords_changed": True, "flags_changed": [0, 2]},
     ]
     told = tagged(talk(SELECT, b"t NOOP\r\n", on=on), b"t")

@@ -32,7 +32,7 @@ def test_what_happens_is_told_as_it_happens():
 def test_what_happened_before_the_watch_began_is_told_at_once():
     on = node()
     mailbox = on.account.mailboxes["INBOX"]
-    mailbox.news = [{}, {"exists": 9}]
+    mailbox.news = [{"exists": 9}]
     connection = talk(SELECT + b"i IDLE\r\n", b"DONE\r\n", on=on)
     assert connection.lines[-3:] == [b"+ idling", b"* 9 EXISTS", b"i OK IDLE terminated."]
 
