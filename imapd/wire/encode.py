@@ -45,6 +45,11 @@ def nstring(octets: bytes | None) -> bytes:
     return b"NIL" if octets is None else string(octets)
 
 
+def nstring8(octets: bytes | None) -> bytes:
+    """nstring / literal8, as METADATA has it"""
+    return literal8(octets) if octets is not None and b"\0" in octets else nstring(octets)
+
+
 def astring(octets: bytes) -> bytes:
     """astring = 1*ASTRING-CHAR / string"""
     if _ASTRING.fullmatch(octets) and octets.upper() != b"NIL":

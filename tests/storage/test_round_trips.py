@@ -80,6 +80,8 @@ AUTHENTICATED = {
     "UNSUBSCRIBE Other": 1,
     "DELETE Other": 2,
     "RENAME Other Fourth": 3,
+    "GETMETADATA Other (/private/comment /shared/comment)": 2,
+    'SETMETADATA Other (/private/comment "x")': 2,
     "NAMESPACE": 0,
     "STATUS Shared/colleague@example.com/INBOX (MESSAGES)": 2,
 }
