@@ -236,7 +236,7 @@ class Index:
         columns["zones"].extend(news.zones[first:])
 
     def _columns(self) -> dict[str, Any]:
-        return dict(zip(COLUMNS, map(array, "IIQQQqh"), strict=True))
+        return {name: array(code) for name, code in zip(COLUMNS, "IIQQQqh", strict=True)}
 
     def _advance(
         self,

@@ -187,7 +187,7 @@ class Evaluation:
     def mask(self, criterion: Any) -> int:
         return MASKS[type(criterion)](self, criterion)
 
-    def of(self, octets: bytes) -> int:
+    def of(self, octets: bytes | bytearray) -> int:
         return int.from_bytes(octets, "little")
 
     def _and(self, criterion: And) -> int:

@@ -11,9 +11,11 @@ from imapd.storage.messages import Appended
 from imapd.storage.pool import Database, Prepared
 
 # bytea as bytes, wherever it comes from: a memoryview over a larger buffer would keep the whole answer alive.
-extensions.register_type(
-    extensions.new_type((17,), "OCTETS", lambda value, cursor: None if value is None else bytes.fromhex(value[2:]))
-)
+def _octets(value: Any, cursor: Any) -> bytes | None:
+    return None if value is None else bytes.fromhex(value[2:])
+
+
+extensions.register_type(extensions.new_type((17,), "OCTETS", _octets))
 
 TYPES = {
     "sha256": "bytea",
