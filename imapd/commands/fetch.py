@@ -58,7 +58,10 @@ def parse_fetch(cursor: Cursor) -> Fetch:
     items = fetch_atts(cursor)
     modifiers: dict[bytes, Any] = {}
     if cursor.take(b" "):
-        modifiers = dict(cursor.listed(lambda: fetch_modifier(cursor)))
+        given = cursor.listed(lambda: fetch_modifier(cursor))
+        modifiers = dict(given)
+        if len(modifiers) < len(given):
+            raise BadSyntax("A modifier is given twice.")
     return Fetch(messages, cursor.by_uid, items, modifiers)
 
 
@@ -91,12 +94,13 @@ def fetch(session: Session, args: Fetch) -> Iterator[Output]:
     mailbox = session.selected
     runs: Sequence[range] = args.messages.positions(mailbox.view.uids, args.by_uid)
     items = [UID, *args.items] if args.by_uid else list(args.items)
-    for name, value in args.modifiers.items():
-        modifier = MODIFIERS[name]
+    for name, modifier in MODIFIERS.items():  # in the order of this table: one narrows what the one before has left
+        if name not in args.modifiers:
+            continue
         if modifier.first:
             yield from modifier.first(session, args)
         if modifier.narrow:
-            runs = modifier.narrow(mailbox, runs, value)
+            runs = modifier.narrow(mailbox, runs, args.modifiers[name])
         items += modifier.items
     for item in items:
         if item.enables:

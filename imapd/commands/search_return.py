@@ -32,13 +32,16 @@ class ReturnOption:
     """What an option adds to ESEARCH: octets such as b"MIN 2", or nothing; it gets the numbers found and its value.
 
     `keep` is for an option that does something with the positions found rather than tell them, and `forget` undoes that
-    when a search fails.
+    when a search fails. `chooses` says which positions it tells of, where that is not all of them. Of those that `list`
+    messages a search takes one.
     """
 
     item: Callable[[Sequence[int], Any], bytes | None] | None = None
     read: Callable[[Cursor], Any] | None = None
     keep: Callable[[Session, Sequence[int], Returns], None] | None = None
     forget: Callable[[Session], None] | None = None
+    chooses: Callable[[Sequence[int], Any], Sequence[int]] | None = None
+    lists: bool = False
 
 
 RETURN: dict[bytes, ReturnOption] = {}
@@ -48,9 +51,11 @@ def search_return_opts(cursor: Cursor) -> Returns | None:
     """search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP"""
     if not cursor.scan(_RETURN):
         return None
-    options = {} if cursor.take(b"()") else dict(cursor.listed(lambda: search_return_opt(cursor)))
+    options = [] if cursor.take(b"()") else cursor.listed(lambda: search_return_opt(cursor))
     cursor.sp()
-    return options or {b"ALL": True}
+    if sum(RETURN[name].lists for name, _ in options) > 1:
+        raise BadSyntax("The messages found can be told in one way only.")
+    return dict(options) or {b"ALL": True}
 
 
 def search_return_opt(cursor: Cursor) -> tuple[bytes, Any]:
@@ -106,13 +111,12 @@ def highest_modseq(session: Session, positions: Sequence[int], returns: Returns 
 
 
 def ends(positions: Sequence[int], returns: Returns) -> Sequence[int]:
-    """What the return options tell of, where they do something with whole messages: only the ends of what was found if
-    only MIN or MAX are asked for, else all of it (RFC 4731 3.2, RFC 5182 2.4)."""
-    if not positions or b"ALL" in returns or b"COUNT" in returns:
+    """What the return options tell of, where they do something with whole messages: what those asked for choose, such
+    as MIN and MAX, else all that was found (RFC 4731 3.2, RFC 5182 2.4, RFC 9394 3.2)."""
+    choosing = [(RETURN[name].chooses, value) for name, value in returns.items() if RETURN[name].chooses]
+    if not choosing or b"ALL" in returns or b"COUNT" in returns:
         return positions
-    first_last = {b"MIN": positions[0], b"MAX": positions[-1]}
-    asked = sorted({at for name, at in first_last.items() if name in returns})
-    return asked or positions
+    return sorted({at for chooses, value in choosing if chooses for at in chooses(positions, value)})
 
 
 def forget(session: Session, returns: Returns | None) -> None:
@@ -127,9 +131,7 @@ def numbered(uids: Sequence[int], positions: Sequence[int], by_uid: bool) -> lis
     return [uids[at] for at in positions] if by_uid else [at + 1 for at in positions]
 
 
-def esearch(
-    tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Returns, modseq: int | None = None
-) -> bytes:
+def esearch(tag: bytes, numbers: Sequence[int], by_uid: bool, returns: Returns, modseq: int | None = None) -> bytes:
     """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
     parts = [b"* ESEARCH (TAG %b)" % encode.quoted(tag)]
     if by_uid:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imapd import errors
 from imapd.mail import flags, resync, rights, search, sort, thread
 from imapd.mail.body import Body
-from imapd.mail.index import Index, Snapshot
+from imapd.mail.index import Index, Snapshot, runs
 from imapd.mail.quota import refusals_noted
 from imapd.mail.sort import Criterion
 from imapd.mail.thread import Threads
@@ -415,6 +415,12 @@ class Mailbox:
         """The same positions, and their threads, whose nodes are indexes into them."""
         positions = self.search(criterion)
         return positions, thread.threads(self, positions, algorithm)
+
+    def saved_at(self, positions: Iterable[int]) -> list[int | None]:
+        """When messages came into this mailbox, in seconds since 1970; None where they are gone."""
+        uids = [self.view.uids[at] for at in positions]
+        known = messages.saved_at(self._account.database, self._which, runs(uids)) if uids else {}
+        return [known.get(uid) for uid in uids]
 
     def matching(self, content_ids: Iterable[int], tests: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
         self._need_read()

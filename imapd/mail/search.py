@@ -87,6 +87,14 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedDate:
+    """RFC 8514: by when the message came into the mailbox, in UTC."""
+
+    op: str
+    date: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
 class SentDate:
     """By the Date: field; a message without a readable one is taken at its internal date."""
 
@@ -150,7 +158,7 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 
 
 def search(mailbox: Mailbox, criterion: Any) -> list[int]:
-    """Positions of the messages that meet the criterion, ascending. One statement at most."""
+    """Positions of the messages that meet the criterion, ascending. One statement at most, and one for save dates."""
     view = mailbox.view
     count = len(view.uids)
     evaluation = Evaluation(mailbox, view)
@@ -165,6 +173,7 @@ class Evaluation:
         self.mailbox = mailbox
         self.view = view
         self.all = int.from_bytes(b"\x01" * len(view.uids), "little")
+        self.saved_days: list[int | None] | None = None
         self.hits: dict[Any, dict[int, bool | None]] = {}  # leaf -> content id -> does it match; None: it has no date
 
     def look_into_contents(self, criterion: Any) -> None:
@@ -235,6 +244,13 @@ class Evaluation:
         compare, seconds = COMPARE[criterion.op], criterion.seconds
         return self.of(bytes(compare(at, seconds) for at in self.view.dates))
 
+    def _saved(self, criterion: SavedDate) -> int:
+        if self.saved_days is None:
+            seconds = self.mailbox.saved_at(range(len(self.view.uids)))
+            self.saved_days = [None if at is None else at // DAY_SECONDS for at in seconds]
+        compare, day = COMPARE[criterion.op], criterion.date.toordinal() - EPOCH
+        return self.of(bytes(d is not None and compare(d, day) for d in self.saved_days))
+
     def _sent(self, criterion: SentDate) -> int:
         compare, day = COMPARE[criterion.op], criterion.date.toordinal() - EPOCH
         hits = self.hits[criterion]
@@ -272,6 +288,7 @@ MASKS: dict[type, Callable[[Evaluation, Any], int]] = {
     Recent: Evaluation._recent,
     InternalDate: Evaluation._internal_date,
     Arrived: Evaluation._arrived,
+    SavedDate: Evaluation._saved,
     SentDate: Evaluation._sent,
     Larger: Evaluation._larger,
     Smaller: Evaluation._smaller,

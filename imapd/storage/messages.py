@@ -93,6 +93,12 @@ COPY = Prepared(
     " FROM copy_messages(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(mask)s, %(words)s,"
     "   prepare_move(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(moving)s), %(known)s) c"
 )
+SAVED_AT = Prepared(
+    "SELECT array_agg(found.uid), array_agg(floor(extract(epoch FROM found.saved_at))::bigint)"
+    " FROM unnest(%s::int8multirange) r CROSS JOIN LATERAL ("
+    "   SELECT m.uid, m.saved_at FROM messages m"
+    "    WHERE m.organization_id = %s AND m.group_id = %s AND m.uid >= lower(r) AND m.uid < upper(r) OFFSET 0) found"
+)
 
 
 def news_since(database: Database, view: View, known: int) -> News:
@@ -168,9 +174,5 @@ def claim_recent(database: Database, view: View) -> list[int]:
 
 def saved_at(database: Database, view: View, uids: Iterable[range]) -> dict[int, int]:
     """When messages came into their folder (RFC 8514): uid -> seconds since 1970."""
-    rows = database.rows(
-        "SELECT m.uid, extract(epoch FROM m.saved_at)::bigint FROM unnest(%s::int8multirange) r"
-        " JOIN messages m ON m.organization_id = %s AND m.group_id = %s AND m.uid >= lower(r) AND m.uid < upper(r)",
-        (multirange(uids), view.organization_id, view.group_id),
-    )
-    return dict(rows)
+    row = database.row(SAVED_AT, (multirange(uids), view.organization_id, view.group_id))
+    return dict(zip(row[0], row[1], strict=True)) if row and row[0] else {}
