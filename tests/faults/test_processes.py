@@ -39,7 +39,7 @@ def kill_one_worker(node: Node, load: Load) -> None:
     killed = node.workers()[0]
     kill(killed)
     wait_for(lambda: not alive(killed), 5, "the end of the worker")
-    wait_for(lambda: len(node.workers()) == 2, 15, "a worker in its place")
+    wait_for(lambda: len(node.ready_workers()) == 2, 15, "a worker in its place")
     before = load.count()
     wait_for(lambda: load.count() > before + 50, 30, "more messages")
 
@@ -58,14 +58,14 @@ def test_a_killed_worker_loses_nothing_that_was_acknowledged(node: Node) -> None
 
 
 def test_a_worker_that_stands_still_is_replaced(node: Node) -> None:
+    before = node.workers()
     node.configure({"server": {"stuck_seconds": 2}})
     node.reload()
-    time.sleep(1)
-    eventually(lambda: len(node.workers()) == 2, 30)
+    wait_for(lambda: len(node.ready_workers()) == 2 and not set(before) & set(node.workers()), 30, "new workers")
     stuck = node.workers()[0]
     kill(stuck, signal.SIGSTOP)
     wait_for(lambda: not alive(stuck), 20, "the end of the stopped worker")
-    wait_for(lambda: len(node.workers()) == 2 and stuck not in node.workers(), 20, "another worker")
+    wait_for(lambda: len(node.ready_workers()) == 2 and stuck not in node.workers(), 20, "another worker")
     with node.client(USERS[0]) as client:
         client.ok("NOOP")
 
@@ -156,6 +156,22 @@ def test_sighups_in_a_row_do_no_harm(node: Node) -> None:
             time.sleep(0.3)
     audit(node, load.ledgers[0])
     eventually(lambda: len(node.workers()) == 2, 40)
+
+
+def test_no_connection_is_lost_while_configurations_change(node: Node) -> None:
+    greeted, lost = 0, []
+    end = time.monotonic() + 8
+    reloads = iter(range(1, 6))
+    while time.monotonic() < end:
+        if greeted % 40 == 0 and next(reloads, 0):
+            node.reload()
+        try:
+            with node.client() as client:
+                assert client.greeting.startswith(b"* OK"), client.greeting
+            greeted += 1
+        except (Closed, OSError) as error:
+            lost.append(f"after {greeted}: {error}")
+    assert greeted > 100 and not lost, lost
 
 
 def test_no_file_of_a_dead_session_stays_open(node: Node) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.running.client import Client
-from tests.running.processes import descriptors, memory_octets, wait_for
+from tests.running.processes import descriptors, files, memory_octets, wait_for
 from tests.running.server import Demo, Node
 
 MEMORY_TOLERANCE_OCTETS = 64 * 1024 * 1024
@@ -47,7 +47,11 @@ class Watch:
         """After all inputs: nothing has stayed behind."""
         self.look()
         most = self.descriptors + 12  # connections to PostgreSQL stay in the pool
-        wait_for(lambda: sum(map(descriptors, self.workers)) <= most, 10, "the descriptors are as many as before")
+        try:
+            wait_for(lambda: sum(map(descriptors, self.workers)) <= most, 10, "the descriptors are as many as before")
+        except AssertionError as error:
+            open_now = [files(pid) for pid in self.workers]
+            raise AssertionError(f"{error}: {self.descriptors} then, now {open_now}") from None
         grown = sum(map(memory_octets, self.workers)) - self.memory
         assert grown < MEMORY_TOLERANCE_OCTETS, f"the workers have grown by {grown >> 20} MiB"
         for other in self.others:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def private_octets(pid: int) -> int:
 def descriptors(pid: int) -> int:
     """Open file descriptors."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def files(pid: int) -> list[str]:
+    """What its descriptors are open on, and how many on each kind of it."""
+    found: Counter[str] = Counter()
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[os.readlink(f"/proc/{pid}/fd/{entry}").partition(":")[0]] += 1
+        except OSError:
+            continue
+    return [f"{count} {name}" for name, count in sorted(found.items())]
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:

@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 WORKER = re.compile(r"-m workers imap\b|imapd: imap worker")
+READY = re.compile(r"\[\d+ sessions\]")
 TROUBLE = re.compile(r"Traceback \(most recent call last\)|SERVERBUG|Segmentation fault")
 
 Settings = dict[str, Any]
@@ -29,6 +30,7 @@ class Running:
     """A server that was started here. `port` speaks IMAP in clear, `tls_port` over TLS, `http_port` HTTP."""
 
     host = "127.0.0.1"
+    worker_count = 2
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -51,6 +53,7 @@ class Running:
         )  # fmt: skip
         if wait:
             wait_for(self.greets, START_SECONDS, f"a greeting; it said: {self.end_of_log()}")
+            wait_for(lambda: len(self.ready_workers()) >= self.worker_count, START_SECONDS, "all workers")
 
     def stop(self) -> int:
         """SIGTERM, and what the process said by its exit code."""
@@ -102,6 +105,10 @@ class Running:
         """The IMAP workers that run."""
         assert self.process
         return [pid for pid in descendants(self.process.pid) if WORKER.search(title(pid)) and alive(pid)]
+
+    def ready_workers(self) -> list[int]:
+        """Those that take connections: they show how many."""
+        return [pid for pid in self.workers() if READY.search(title(pid))]
 
     def service(self, name: str) -> int:
         """The process of `postgres` or `redis-server` below this server."""
