@@ -29,7 +29,8 @@ EVENTS = frozenset(
         "organization created", "organization disabled", "organization enabled", "organization removed",
         "mailbox created", "mailbox moved", "mailbox removed", "group created", "group changed", "group removed",
         "alias created", "alias removed", "folder deleted", "folder renamed",
-        "access changed", "quota changed", "quota warning", "mass expunge", "configuration reloaded", "migrated",
+        "access changed", "quota changed", "quota warning", "administrator added",
+        "administrator removed", "mass expunge", "configuration reloaded", "migrated",
         "repaired",
     }
 )  # fmt: skip

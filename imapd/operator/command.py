@@ -9,8 +9,9 @@ import click
 from imapd.errors import MailError
 from imapd.operator.groups import group
 from imapd.operator.people import alias, mailbox, user
+from imapd.operator.quotas import check, quota
 from imapd.operator.server import check_config, commands, demo, migrate, serve
-from imapd.operator.sharing import quota, share
+from imapd.operator.sharing import share
 from imapd.operator.tenants import domain, org
 from imapd.operator.watching import audit, gc, session
 from imapd.settings import EXIT_CONFIG, ConfigError
@@ -30,7 +31,7 @@ def cli() -> None:
 
 for command in (
     serve, demo, migrate, check_config, commands, org, domain, user, mailbox, alias, group, share, quota,
-    session, audit, gc,
+    session, audit, gc, check,
 ):  # fmt: skip
     cli.add_command(command)
 

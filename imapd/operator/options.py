@@ -89,6 +89,7 @@ def _run(function: Callable[..., Any], loaded: settings.Settings, options: dict[
         database.dsn, 1, application_name="imapd operator",
         statement_timeout_seconds=600, lock_timeout_seconds=60,
         connect_timeout_seconds=database.connect_timeout_seconds,
+        quota_warn_percent=loaded.quota.warn_percent,
     )  # fmt: skip
     try:
         return function(pool, **options)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""imapd share, imapd quota."""
+"""imapd share."""
 
 from typing import Any
 
@@ -8,19 +8,15 @@ import click
 from imapd.mail.rights import ALL, LEVELS, union
 from imapd.operator.options import (
     ADDRESS,
-    DOMAIN,
     GROUP,
     changing_access,
     json_option,
-    limit,
-    messages_option,
-    storage_option,
     with_database,
 )
 from imapd.operator.tables import show
 from imapd.storage import directory, grants
 from imapd.storage.addresses import Address
-from imapd.storage.grants import Group, Limits
+from imapd.storage.grants import Group
 
 ANYONE = "anyone"
 
@@ -97,39 +93,3 @@ def list_shares(database: Any, mailbox: Address | None, as_json: bool) -> None:
     names = {letters: name for name, letters in LEVELS.items()}
     rows = [row._replace(rights=names.get(row.rights, row.rights)) for row in directory.shares(database, mailbox)]
     show(rows, as_json)
-
-
-@click.group()
-def quota() -> None:
-    """What mailboxes may hold, and what they do."""
-
-
-@quota.command("list")
-@click.option("--domain", type=DOMAIN, help="Only those of this domain.")
-@json_option
-@with_database
-def list_quotas(database: Any, domain: str | None, as_json: bool) -> None:
-    """All mailboxes."""
-    show(directory.quotas(database, domain), as_json)
-
-
-@quota.command("show")
-@click.argument("mailbox", type=ADDRESS)
-@json_option
-@with_database
-def show_quota(database: Any, mailbox: Address, as_json: bool) -> None:
-    """One mailbox."""
-    show(directory.quotas(database, of=mailbox), as_json)
-
-
-@quota.command("set")
-@click.argument("mailbox", type=ADDRESS)
-@storage_option
-@messages_option
-@with_database
-def set_quota(database: Any, mailbox: Address, storage: Any, messages: Any) -> None:
-    """Limit a mailbox. What is not given stays."""
-    if storage is None and messages is None:
-        raise click.UsageError("Give --storage, --messages, or both.")
-    limits = Limits(limit(storage), limit(messages))
-    grants.set_quota(database, mailbox, limits, keep_storage=storage is None, keep_messages=messages is None)

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: MIT
 """imapd org, imapd domain."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from imapd.operator.options import DOMAIN, changing, disabled_option, json_option, with_database
+from imapd.operator.options import (
+    ADDRESS,
+    DOMAIN,
+    changing,
+    disabled_option,
+    json_option,
+    with_database,
+)
 from imapd.operator.tables import show, show_one
-from imapd.storage import directory, provision
+from imapd.storage import directory, provision, quota_roots
+from imapd.storage.addresses import Address
 
 
 @click.group()
@@ -95,18 +104,25 @@ def list_domains(database: Any, organization: str | None, as_json: bool) -> None
 @with_database
 def show_domain(database: Any, name: str, as_json: bool) -> None:
     """One domain."""
-    show_one(directory.domains(database, name=name)[0], as_json)
+    found = directory.domains(database, name=name)[0]
+    show_one(found, as_json, administrators=quota_roots.administrators(database, name))
 
 
 @domain.command("set")
 @click.argument("name", type=DOMAIN)
-@click.option(
-    "--disable/--enable", "disabled", required=True, default=None, help="Close it for logins, or open it again."
-)
+@disabled_option
+@click.option("--administrator", "add", type=ADDRESS, multiple=True, help="A user who may set its quotas.")
+@click.option("--no-administrator", "remove", type=ADDRESS, multiple=True, help="One who may no longer.")
 @changing("user", "rights")
-def set_domain(database: Any, name: str, disabled: bool) -> None:
-    """Close or open a domain."""
-    provision.set_domain(database, name, disabled=disabled)
+def set_domain(
+    database: Any, name: str, disabled: bool | None, add: Sequence[Address], remove: Sequence[Address]
+) -> None:
+    """Close or open a domain, and say who may set quotas in it."""
+    if disabled is None and not add and not remove:
+        raise click.UsageError("Give --disable, --enable, --administrator or --no-administrator.")
+    if disabled is not None:
+        provision.set_domain(database, name, disabled=disabled)
+    quota_roots.set_administrators(database, name, add, remove)
 
 
 @domain.command("remove")

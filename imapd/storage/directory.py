@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What there is of organisations, domains, users, mailboxes, aliases, shares and quotas, for the operator to read."""
+"""What there is of organisations, domains, users, mailboxes, aliases and shares, for the operator to read."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -59,14 +59,6 @@ class Folder(NamedTuple):
 class Alias(NamedTuple):
     address: str
     mailbox: str
-
-
-class Quota(NamedTuple):
-    mailbox: str
-    storage_used: int
-    storage_limit: int | None
-    messages_used: int
-    message_limit: int | None
 
 
 class Share(NamedTuple):
@@ -220,26 +212,6 @@ def aliases(database: Database, domain: str | None = None, of: Address | None = 
             {"domain": domain, "name": str(of) if of else None},
         ),
         of and f"There is no alias {of}.",
-    )
-
-
-def quotas(database: Database, domain: str | None = None, of: Address | None = None) -> list[Quota]:
-    return _made(
-        Quota,
-        database.rows(
-            """
-            SELECT m.local_part || '@' || d.name AS address,
-                   q.storage_used, q.storage_limit, q.messages_used, q.message_limit
-            FROM quotas q
-            JOIN mailboxes m ON m.organization_id = q.organization_id AND m.mailbox_id = q.mailbox_id
-            JOIN domains d ON d.domain_id = m.domain_id
-            WHERE (%(domain)s::text IS NULL OR d.name = %(domain)s)
-              AND (%(name)s::text IS NULL OR m.local_part || '@' || d.name = %(name)s)
-            ORDER BY address
-            """,
-            {"domain": domain, "name": str(of) if of else None},
-        ),
-        of and f"There is no mailbox {of}.",
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Quotas of mailboxes, and who else may do what in them, as an operator sets it. What users change is in access.py."""
+"""Who else may do what in a mailbox, as an operator sets it. What users change is in access.py."""
 
 from typing import NamedTuple
 
@@ -30,20 +30,6 @@ class Group(NamedTuple):
 
 Grantee = Address | Group | None
 """None: anyone in the organisation."""
-
-
-def set_quota(database: Database, of: Address, limits: Limits, *, keep_storage: bool, keep_messages: bool) -> None:
-    with database.transaction() as tx:
-        place = locked_mailbox(tx, of)
-        tx.execute(
-            """
-            UPDATE quotas SET storage_limit = CASE WHEN %s THEN storage_limit ELSE %s END,
-                              message_limit = CASE WHEN %s THEN message_limit ELSE %s END
-            WHERE organization_id = %s AND mailbox_id = %s
-            """,
-            (keep_storage, limits.storage, keep_messages, limits.messages, place.organization_id, place.mailbox_id),
-        )
-        audit.write(tx, "quota changed", organization_id=place.organization_id, address=str(of))
 
 
 def grant(database: Database, of: Address, folder: str | None, to: Grantee, rights: str) -> None:

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""imapd quota, imapd check: what may be held, what is, and whether the counters tell it rightly."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from imapd.operator.options import (
+    ADDRESS,
+    DOMAIN,
+    Amount,
+    json_option,
+    limit,
+    messages_option,
+    storage_option,
+    with_database,
+)
+from imapd.operator.tables import octets, show
+from imapd.storage import quota_roots, recount
+from imapd.storage.pool import Database
+from imapd.storage.quota_roots import Row, Target
+from imapd.storage.quotas import Limits
+from imapd.storage.recount import Drift
+
+BAR = 10
+
+
+class Holder(click.ParamType):
+    """An address, or a domain."""
+
+    name = "address|domain"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return (ADDRESS if "@" in value else DOMAIN).convert(value, param, ctx) if isinstance(value, str) else value
+
+
+class Line(NamedTuple):
+    """A row of the table that people read."""
+
+    quota: str
+    usage: str
+    storage: str
+    messages: str
+    folders: str
+
+
+user_option = click.option("--user", is_flag=True, help="All mailboxes of the address's user together.")
+folders_option = click.option("--folders", type=Amount("number", octets=False), help="Most folders, or unlimited.")
+
+
+@click.group()
+def quota() -> None:
+    """What mailboxes, users and domains may hold, and what they do."""
+
+
+@quota.command("list")
+@click.option("--domain", type=DOMAIN, help="Only this domain and its mailboxes.")
+@json_option
+@with_database
+def list_quotas(database: Any, domain: str | None, as_json: bool) -> None:
+    """All quotas: domains, users, mailboxes."""
+    printed(quota_roots.of_domain(database, domain) if domain else quota_roots.everything(database), as_json)
+
+
+@quota.command("show")
+@click.argument("holder", type=Holder())
+@user_option
+@json_option
+@with_database
+def show_quota(database: Any, holder: Target, user: bool, as_json: bool) -> None:
+    """The quotas that bind a mailbox; with --user those of its user; or those of a domain."""
+    if isinstance(holder, str):
+        rows = quota_roots.of_domain(database, holder)
+    elif user:
+        rows = quota_roots.of_user(database, holder)
+    else:
+        rows = quota_roots.of_mailbox(database, holder)
+    printed(rows, as_json)
+
+
+@quota.command("set")
+@click.argument("holder", type=Holder())
+@user_option
+@storage_option
+@messages_option
+@folders_option
+@with_database
+def set_quota(database: Any, holder: Target, user: bool, storage: Any, messages: Any, folders: Any) -> None:
+    """Limit a mailbox; with --user all mailboxes of its user together; or a whole domain. What is not given stays."""
+    given = {"storage": storage, "messages": messages, "folders": folders}
+    keep = [name for name, value in given.items() if value is None]
+    if len(keep) == len(given):
+        raise click.UsageError("Give --storage, --messages or --folders.")
+    limits = Limits(limit(storage), limit(messages), limit(folders))
+    quota_roots.set_limits(database, holder, limits, user=user, keep=keep)
+
+
+@quota.command("recount")
+@click.argument("holder", type=Holder(), required=False)
+@json_option
+@with_database
+def recount_quota(database: Any, holder: Target | None, as_json: bool) -> None:
+    """Count what is there anew, of a mailbox, a domain or everything, and set the counters to it. Safe at any time."""
+    show(quota_roots.mend(database, holder), as_json)
+
+
+def printed(rows: Sequence[Row], as_json: bool) -> None:
+    show(rows if as_json else [line(row) for row in rows], as_json)
+
+
+def line(row: Row) -> Line:
+    return Line(
+        row.name if row.kind == "mailbox" else f"{row.kind} {row.name}",
+        bar(row),
+        f"{octets(row.storage_used)} of {said(row.storage_limit, octets)}",
+        f"{row.messages_used} of {said(row.message_limit)}",
+        " of ".join(str(number) for number in (row.folders_used, row.folder_limit) if number is not None),
+    )
+
+
+def said(most: int | None, render: Callable[[int], str] = str) -> str:
+    return "unlimited" if most is None else render(most)
+
+
+def bar(row: Row) -> str:
+    """How much is used, of whatever is nearest to its limit."""
+    pairs = ((row.storage_used, row.storage_limit), (row.messages_used, row.message_limit))
+    parts = [used / most if most else 1.0 for used, most in pairs if most is not None]
+    if not parts:
+        return ""
+    part = max(parts)
+    full = min(BAR, max(0, int(part * BAR)))
+    return f"{'█' * full}{'░' * (BAR - full)} {int(part * 100):3} %"
+
+
+# Checking
+
+
+def check_counters(database: Database, repair: bool) -> Iterator[Drift]:
+    """Counters of folders and usage of quotas, against what is there. Nobody has to wait for it."""
+    for box in recount.everything(database):
+        found = recount.drift(database, box)
+        if found and repair:
+            recount.mend(database, box)
+        yield from found
+    found = recount.drift_of_roots(database)
+    if found and repair:
+        quota_roots.mend(database, None)
+    yield from found
+
+
+PARTS: tuple[tuple[str, Callable[[Database, bool], Iterator[Drift]]], ...] = (("counters", check_counters),)
+"""What `check` looks at: a name, and a function that yields what is wrong and mends it where it may."""
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Mend what is wrong.")
+@json_option
+@with_database
+def check(database: Any, repair: bool, as_json: bool) -> int:
+    """Compare what the store says of itself with what is there, while it serves. Exit code 1 where they differ."""
+    wrong: list[Drift] = []
+    for name, part in PARTS:
+        found = list(part(database, repair))
+        click.echo(f"{name}: {len(found)} wrong{', mended' if found and repair else ''}", err=True)
+        wrong += found
+    if wrong or as_json:
+        show(wrong, as_json)
+    return int(bool(wrong) and not repair)
