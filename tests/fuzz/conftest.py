@@ -46,7 +46,7 @@ class Watch:
     def finish(self) -> None:
         """After all inputs: nothing has stayed behind."""
         self.look()
-        most = self.descriptors + 12  # connections to PostgreSQL stay in the pool
+        most = self.descriptors + 24  # ten connections to PostgreSQL stay in the pool of each worker
         try:
             wait_for(lambda: sum(map(descriptors, self.workers)) <= most, 10, "the descriptors are as many as before")
         except AssertionError as error:
