@@ -10,6 +10,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,11 +53,14 @@ class Spool:
         return self._hash.digest()
 
     def octets(self) -> mmap.mmap | bytes:
-        """The whole, for the parser: mapped, not read."""
+        """The whole, for the parser: mapped, not read. Raises errors.Unavailable where the disk is full."""
         assert self._file
-        self._file.flush()
-        with open(self.path, "rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+        try:
+            self._file.flush()
+            with open(self.path, "rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+        except OSError as error:
+            raise errors.Unavailable from error
 
     def sync(self) -> None:
         assert self._file
@@ -67,13 +71,12 @@ class Spool:
 
     def close(self) -> None:
         """Gives up what has not been kept."""
-        if self._file:
-            self._file.close()
-            self._file = None
-        try:
+        file, self._file = self._file, None
+        with suppress(OSError):  # what could not be written matters no more, but the file must go all the same
+            if file:
+                file.close()
+        with suppress(OSError):
             os.unlink(self.path)
-        except FileNotFoundError:
-            pass
 
 
 class BlobStore:
@@ -155,39 +158,50 @@ class BlobStore:
         try:
             for sha256, octets in blobs:
                 path = self._path(organization_id, sha256)
-                if self._used_again(path, len(octets)):
-                    continue
-                self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-                handle, temporary = tempfile.mkstemp(dir=self._incoming)
-                with os.fdopen(handle, "wb", buffering=0) as file:
-                    file.write(octets)
-                    os.fsync(handle)
-                self._place(temporary, path)
+                self._prepare(path.parent)
+                if not self._used_again(path, len(octets)):
+                    os.rename(self._written(octets), path)
                 directories.add(path.parent)
+            # Of blobs that were there, too: who put one there may not have come to this yet, or have died before it.
             for directory in directories:
                 _sync_directory(directory)
         except OSError as error:
             raise errors.Unavailable from error
 
+    def _written(self, octets: bytes) -> str:
+        """The path of a new file with these octets, on the disk."""
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, path = tempfile.mkstemp(dir=self._incoming)
+        try:
+            with os.fdopen(handle, "wb") as file:  # buffered: a raw file may take a part only, and not say so
+                file.write(octets)
+                file.flush()
+                os.fsync(handle)
+        except BaseException:
+            os.unlink(path)
+            raise
+        return path
+
     def _keep(self, organization_id: int, spool: Spool) -> None:
         path = self._path(organization_id, spool.sha256())
         try:
+            self._prepare(path.parent)
             if self._used_again(path, spool.size):
                 spool.close()
-                return
-            spool.sync()
-            self._place(spool.path, path)
+            else:
+                spool.sync()
+                os.rename(spool.path, path)
             _sync_directory(path.parent)
         except OSError as error:
             raise errors.Unavailable from error
 
-    def _place(self, temporary: str, path: Path) -> None:
-        if path.parent not in self._known:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for directory in (self.root, path.parent.parent):
-                _sync_directory(directory)
-            self._known.add(path.parent)
-        os.rename(temporary, path)
+    def _prepare(self, directory: Path) -> None:
+        """Makes a directory for blobs; it is on the disk, too, whoever has made it."""
+        if directory not in self._known:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for each in (self.root, directory.parent):
+                _sync_directory(each)
+            self._known.add(directory)
 
     def _used_again(self, path: Path, size: int) -> bool:
         """Whether the blob is there already, whole; then it is as good as new to the collector of garbage."""

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""What put() and keep() promise when they return, and what they leave behind where the disk is full."""
+
+import hashlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imapd import errors
+from imapd.storage import blobs
+from imapd.storage.blobs import BlobStore
+
+OCTETS = b"x" * 3000
+NAME = hashlib.sha256(OCTETS).digest()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """The operating system takes the first 1,000 octets of a file and says so; only the next write fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The directories that were synced."""
+    found: list[Path] = []
+    monkeypatch.setattr(blobs, "_sync_directory", found.append)
+    return found
+
+
+def files(store: BlobStore) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_a_full_disk_never_keeps_a_part(store: BlobStore, full_disk: None) -> None:
+    with pytest.raises(errors.Unavailable):
+        store.put(1, [(NAME, OCTETS)])
+    assert files(store) == []
+
+
+def test_a_full_disk_leaves_nothing_of_a_spool(store: BlobStore, full_disk: None) -> None:
+    spool = store.spool()
+    spool.write(OCTETS)
+    with pytest.raises(errors.Unavailable):
+        spool.octets()
+    spool.close()
+    assert files(store) == []
+
+
+def test_a_blob_that_was_there_is_on_the_disk_all_the_same(store: BlobStore, synced: list[Path]) -> None:
+    store.put(1, [(NAME, OCTETS)])
+    directory = files(store)[0].parent
+    assert directory in synced
+    # Another process has put it there, and may have died before it synced the directory.
+    for again in (lambda: store.put(1, [(NAME, OCTETS)]), lambda: store.keep(1, spooled(store))):
+        synced.clear()
+        again()
+        assert directory in synced
+    synced.clear()
+    BlobStore(store.root).put(1, [(NAME, OCTETS)])
+    assert {store.root, directory.parent, directory} <= set(synced)
+
+
+def spooled(store: BlobStore) -> blobs.Spool:
+    spool = store.spool()
+    spool.write(OCTETS)
+    return spool
+
+
+def test_what_was_kept_is_read_back(store: BlobStore) -> None:
+    store.keep(1, spooled(store))
+    assert store.whole(1, NAME, len(OCTETS)) == OCTETS
+    assert store.read(1, NAME, 2990, 10) == b"x" * 10
+    with pytest.raises(errors.Corrupt):
+        store.read(1, NAME, 2990, 11)
+    assert os.listdir(store.root / "incoming") == []
