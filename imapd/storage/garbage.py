@@ -82,9 +82,9 @@ def _contents(database: Database, organization_id: int, grace_seconds: int) -> i
 
 def _blobs(database: Database, organization_id: int, directory: Path, before: float, gone: Collected) -> None:
     """Removes the old files of one directory that no row of contents names."""
+    for aside in directory.glob("*" + ASIDE):  # a collector was killed here, maybe before it had looked at the time
+        aside.replace(aside.with_name(aside.name.removesuffix(ASIDE)))
     old = {path.name: path for path in _older_than(directory, before)}
-    for name in [name for name in old if name.endswith(ASIDE)]:  # a collector was killed here
-        old.pop(name).unlink(missing_ok=True)
     names = sorted(old)
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]

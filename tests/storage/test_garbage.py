@@ -107,3 +107,14 @@ def test_threads_that_nobody_is_in_are_forgotten(store: Store) -> None:
     made_older(store)
     assert collected(store, node).contents == 1
     assert store.database.row(count) == (0,)
+
+
+def test_what_a_killed_collector_had_taken_aside_comes_back(store: Store) -> None:
+    node = store.node()
+    account = store.account(node)
+    account.append("INBOX", [draft("stays")])
+    (path,) = files(store)
+    os.rename(path, path.with_name(path.name + ".gone"))
+    made_older(store)
+    assert collected(store, node).blobs == 0
+    assert files(store) == [path]
