@@ -8,6 +8,7 @@ from imapd.extensions import (
     acl,
     appendlimit,
     children,
+    compress,
     condstore,
     enable,
     esearch,
@@ -72,6 +73,7 @@ EXTENSIONS = (
     preview,
     partial,
     metadata,
+    compress,
     quota,
     acl,
 )

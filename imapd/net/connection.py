@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One client's connection: octets in, octets out, TLS, deadlines, and one inbox for octets and wake-ups.
+"""One client's connection: octets in, octets out, TLS, compression, deadlines, and one inbox for octets and wake-ups.
 
 Blocks its own greenlet only. Thousands lie idle in a worker, so a Connection is a raw socket and one watcher: no
 second greenlet, no timer (the worker sweeps the deadlines once a second, see sweep.py), no buffer of its own.
@@ -16,7 +16,9 @@ from typing import Any
 from gevent import getcurrent
 from gevent.hub import get_hub
 
+from imapd import log
 from imapd.net import farewells
+from imapd.net.deflate_stream import BadDeflate, DeflateStream
 from imapd.net.tls import Certificates
 from imapd.net.tls_stream import RECORD_OCTETS, TlsStream
 from imapd.settings import Limits
@@ -24,6 +26,7 @@ from imapd.settings import Limits
 NEVER = float("inf")
 _READ, _WRITE = 1, 2  # the event masks of libev and libuv
 _FLUSH_AT = 32 << 10
+_REST_SECONDS = 30  # after so long without a command a compressed connection gives memory back
 _TURN_SECONDS = 0.01  # so long one client is served while others wait
 _SCRATCH = memoryview(bytearray(64 << 10))  # every recv of the worker goes through it: nobody switches meanwhile
 
@@ -36,9 +39,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_ended", "_farewell", "_hub", "_limits",
-        "_login_until", "_out", "_out_octets", "_reader", "_socket", "_tls", "_turn_began", "_waiting", "_woken",
-        "in_command", "is_loopback", "is_tls", "listener", "peer", "received_at",
+        "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_deflate", "_ended", "_farewell", "_hub",
+        "_limits", "_login_until", "_out", "_out_octets", "_reader", "_socket", "_tls", "_turn_began", "_waiting",
+        "_woken", "in_command", "is_loopback", "is_tls", "listener", "peer", "received_at",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +68,7 @@ class Connection:
         self._turn_began = self.received_at
         self._socket = plain
         self._tls: TlsStream | None = None
+        self._deflate: DeflateStream | None = None
         self._hub = get_hub()
         self._reader = self._hub.loop.io(plain.fileno(), _READ)
         self._waiting: Any = None
@@ -115,7 +119,7 @@ class Connection:
         if self._must_end():
             return b""
         try:
-            octets_now = self._tls.read() if self._tls else self._read_socket()
+            octets_now = self._read() if self._deflate is None else self._inflated(self._deflate)
         except OSError:
             octets_now = b""
         if octets_now:
@@ -123,6 +127,24 @@ class Connection:
         elif octets_now is not None:
             self._ended = True
         return octets_now
+
+    def _read(self) -> bytes | None:
+        return self._tls.read() if self._tls else self._read_socket()
+
+    def _inflated(self, deflate: DeflateStream) -> bytes | None:
+        """A bounded piece of what the client has compressed; the rest of it waits for the next call."""
+        try:
+            if deflate.has_more and (octets := deflate.inflate()):
+                return octets
+            while read := self._read():
+                if octets := deflate.inflate(read):
+                    return octets
+                self._give_way()  # compressed octets that come to nothing can be sent without end, too
+            return read
+        except BadDeflate as error:
+            log.info("compressed connection ended", peer=self.peer[0], error=error)
+            self._say_last(farewells.BAD_COMPRESSION)
+            return b""
 
     def _read_socket(self) -> bytes | None:
         try:
@@ -159,12 +181,17 @@ class Connection:
             farewell = self._farewell
         else:
             return False
+        self._say_last(farewell)
+        return True
+
+    def _say_last(self, farewell: bytes) -> None:
         self._ended = True
+        if self._deflate:
+            farewell = self._deflate.deflate(farewell)
         try:
             self._socket.send(self._tls.encrypt(memoryview(farewell)) if self._tls else farewell)
         except OSError:
             pass  # who takes nothing hears no farewell
-        return True
 
     def close(self) -> None:
         """Sends what is collected, says goodbye to TLS, closes. May be called again."""
@@ -212,6 +239,8 @@ class Connection:
         octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
         self._out_octets = 0
+        if self._deflate:
+            octets = self._deflate.deflate(octets)
         if self._tls:
             view = memoryview(octets)
             for start in range(0, len(view), RECORD_OCTETS):
@@ -280,6 +309,17 @@ class Connection:
     def tls_version(self) -> str | None:
         return self._tls.version() if self._tls else None
 
+    # Compression
+
+    @property
+    def is_compressed(self) -> bool:
+        return self._deflate is not None
+
+    def start_compression(self) -> None:
+        """From here on every octet is compressed, both ways (RFC 4978)."""
+        self.flush()
+        self._deflate = DeflateStream(credit=2 * self._limits.message_octets)
+
     # Waiting: one greenlet, switched to from the hub
 
     def _pause(self, watcher: Any, deadline: float) -> None:
@@ -321,6 +361,8 @@ class Connection:
         """Called once a second for every connection."""
         if now >= self._deadline:
             self._resume_soon()
+        if self._deflate and now >= self.received_at + _REST_SECONDS:
+            self._deflate.rest()
 
 
 def _set_options(plain: socket.socket) -> None:

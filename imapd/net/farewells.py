@@ -8,4 +8,5 @@ NO_WORKER = b"* BYE [UNAVAILABLE] The server cannot serve you at the moment; try
 LOGIN_TOO_SLOW = b"* BYE Too long without a login.\r\n"
 IDLE_TOO_LONG = b"* BYE Autologout; idle for too long.\r\n"
 SHUTTING_DOWN = b"* BYE The server is shutting down.\r\n"
+BAD_COMPRESSION = b"* BYE What you have sent cannot be decompressed.\r\n"
 REPLACED = b"* BYE The server has a new version; connect again.\r\n"

@@ -21,6 +21,7 @@ class Connection:
 
     is_tls = True
     is_loopback = True
+    is_compressed = False
     in_command = False
     received_at = 1.0
 

@@ -145,6 +145,12 @@ class Runner:
             raise self._told(step, reply, "STARTTLS was refused")
         client.start_tls()
 
+    def _compress(self, step: Step, client: Client, reply: Reply) -> None:
+        client.finish(self._sent(client, b"COMPRESS DEFLATE"), reply)
+        if reply.status != "OK":
+            raise self._told(step, reply, "COMPRESS was refused")
+        client.start_compression()
+
     @staticmethod
     def _sent(client: Client, command: bytes) -> bytes:
         tag = client.tag()

@@ -9,7 +9,7 @@ STATUS = re.compile(r"(\d+) (ok|no|bad)(?: \[((?:[^\]\"]|\"[^\"]*\")*)\])? (.+)"
 BEGIN = re.compile(r"(\d+) begin (.+)")
 END = re.compile(r"(\d+) end (ok|no|bad)(?: \[([^\]]*)\])?(?: (.*))?")
 OCTETS = re.compile(r'(\d+) octets "(.*)"')
-BARE = re.compile(r"(\d+) (sees|bye|ends|starttls|quiet|leaves)")
+BARE = re.compile(r"(\d+) (sees|bye|ends|starttls|compress|quiet|leaves)")
 CONNECTION = re.compile(r"connection (\d+): (.+)")
 MESSAGE = re.compile(r"message ([a-z][a-z0-9-]*):")
 
@@ -29,7 +29,7 @@ class Step:
 
     line: int
     connection: int
-    verb: str  # command, begin, end, octets, sees, bye, ends, starttls, quiet, leaves
+    verb: str  # command, begin, end, octets, sees, bye, ends, starttls, compress, quiet, leaves
     text: str = ""
     status: str = ""
     code: str | None = None

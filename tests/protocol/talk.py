@@ -21,6 +21,7 @@ class Connection:
         self.pieces = list(pieces)
         self.peer, self.listener = ("192.0.2.1", 40000), "imap"
         self.is_tls, self.is_loopback = tls, loopback
+        self.is_compressed = False
         self.received_at = 0.0
         self.in_command = False
         self.sent = []
@@ -54,6 +55,10 @@ class Connection:
     def start_tls(self):
         self.is_tls = True
         self.sent.append(b"<TLS>\r\n")
+
+    def start_compression(self):
+        self.is_compressed = True
+        self.sent.append(b"<DEFLATE>\r\n")
 
     @property
     def lines(self):

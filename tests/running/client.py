@@ -6,8 +6,10 @@ import select
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 LITERAL_AT_END = re.compile(rb"\{(\d+)\}\r\n\Z")
 
@@ -58,6 +60,8 @@ class Client:
         self.timeout_seconds = timeout_seconds
         self._buffer = bytearray()
         self._number = 0
+        self._packer: Any = None
+        self._unpacker: Any = None
         if tls:
             self.start_tls()
         self.greeting = self.response()
@@ -82,6 +86,10 @@ class Client:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         self.socket = context.wrap_socket(self.socket)
+
+    def start_compression(self) -> None:
+        """Octets are compressed from here on; the COMPRESS command is the caller's."""
+        self._packer, self._unpacker = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
 
     # Reading
 
@@ -127,12 +135,14 @@ class Client:
             raise Closed(str(error)) from error
         if not octets:
             raise Closed(f"the server closed the connection; its last octets: {bytes(self._buffer[-200:])!r}")
-        self._buffer += octets
+        self._buffer += self._unpacker.decompress(octets) if self._unpacker else octets
 
     # Writing
 
     def send(self, octets: bytes) -> None:
         self.socket.settimeout(self.timeout_seconds)
+        if self._packer:
+            octets = self._packer.compress(octets) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         try:
             self.socket.sendall(octets)
         except (ConnectionError, ssl.SSLError) as error:
