@@ -37,6 +37,7 @@ from imapd.extensions import (
     status_size,
     thread,
     uidplus,
+    unauthenticate,
     unselect,
     within,
 )
@@ -74,6 +75,7 @@ EXTENSIONS = (
     partial,
     metadata,
     compress,
+    unauthenticate,
     quota,
     acl,
 )

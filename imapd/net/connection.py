@@ -162,6 +162,10 @@ class Connection:
             callback, self._authenticated = self._authenticated, None
             callback()
 
+    def unauthenticated(self) -> None:
+        """The client is nobody again, and has as long to log in as it had first."""
+        self._login_until = time.monotonic() + self._limits.login_seconds
+
     def end(self, farewell: bytes = farewells.SHUTTING_DOWN) -> None:
         """The session shall end, with this line, as soon as no command is in flight (see in_command)."""
         if self._farewell is None:

@@ -91,6 +91,20 @@ class Session:
         self.connection.authenticated()
         self.node.session_began(self)
 
+    def unauthenticate(self) -> None:
+        """The client is nobody again. What was selected, enabled and told of it is forgotten; TLS stays (RFC 8437)."""
+        self.unselect()
+        self.node.session_ended(self)
+        self.account = None
+        self.state = State.NOT_AUTHENTICATED
+        self.enabled = NOTHING_ENABLED
+        self.owes_modseq = self.utf8 = False
+        self.alerts = ()
+        self.user_agent = ""
+        self.bad_commands = 0
+        self.framer.line_octets = self.settings.limits.line_octets_before_login
+        self.connection.unauthenticated()
+
     def select(self, mailbox: Mailbox | Any) -> None:
         """The mailbox is this client's selected one; what was selected before is left."""
         self.unselect()

@@ -52,6 +52,9 @@ class Connection:
     def authenticated(self):
         self.logged_in = True
 
+    def unauthenticated(self):
+        self.logged_in = False
+
     def start_tls(self):
         self.is_tls = True
         self.sent.append(b"<TLS>\r\n")
