@@ -1,7 +1,9 @@
 -- What changes folders: create, delete, rename. The rules of folder groups stand here and nowhere else.
 
 -- The group of an owner's folders of one name, made where there is none. A group whose last folder is gone comes back
--- with a greater UIDVALIDITY: its old UIDs mean nothing any more. The row is locked.
+-- with a greater UIDVALIDITY: its old UIDs mean nothing any more. They are not given out again all the same (but where
+-- half of them are used up): a session that still has the former folder selected must not mean a new message by one.
+-- The row is locked.
 CREATE FUNCTION group_named(org bigint, whose text, named text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -11,7 +13,8 @@ BEGIN
     VALUES (org, whose, named, nextval('uid_validities'))
     ON CONFLICT (organization_id, owner, name) DO UPDATE SET owner = excluded.owner
     RETURNING group_id INTO grp;
-    UPDATE folder_groups g SET uid_validity = nextval('uid_validities'), uid_next = 1, keywords = '{}',
+    UPDATE folder_groups g SET uid_validity = nextval('uid_validities'), keywords = '{}',
+           uid_next = CASE WHEN g.uid_next < 2147483648 THEN g.uid_next ELSE 1 END,
            modseq = g.modseq + 1, changes_floor = g.modseq + 1
      WHERE g.organization_id = org AND g.group_id = grp AND g.uid_next > 1
        AND NOT EXISTS (SELECT FROM folders f WHERE f.organization_id = org AND f.group_id = grp);
@@ -155,12 +158,17 @@ LANGUAGE plpgsql AS $$
 DECLARE
     one record;
     groups bigint[] := '{}';
+    whose text := owner_of(org, target_box);
 BEGIN
-    -- Whoever renames the same names at the same time waits here, and then finds them gone.
+    -- Whoever renames the same names at the same time waits here, and then finds them gone; so does who makes a folder of
+    -- a new name in another mailbox, and we then see it.
     PERFORM FROM folder_groups g
       WHERE g.organization_id = org AND g.group_id IN
             (SELECT f.group_id FROM folders f
-              WHERE f.organization_id = org AND f.mailbox_id = box AND (f.name = old OR starts_with(f.name, old || '/')))
+              WHERE f.organization_id = org AND f.mailbox_id = box AND (f.name = old OR starts_with(f.name, old || '/'))
+             UNION
+             SELECT t.group_id FROM folder_groups t
+              WHERE t.organization_id = org AND t.owner = whose AND (t.name = new OR starts_with(t.name, new || '/')))
       ORDER BY g.group_id FOR NO KEY UPDATE;
     -- The new name itself has been looked at; inferior names grow with it, but not past what an index holds.
     IF EXISTS (SELECT FROM folders f
@@ -176,7 +184,8 @@ BEGIN
          ORDER BY f.group_id, f.folder_id
     LOOP
         PERFORM rename_folder(org, one.folder_id, target_box, one.named);
-        groups := groups || one.group_id;
+        groups := groups || one.group_id
+                  || (SELECT f.group_id FROM folders f WHERE f.organization_id = org AND f.folder_id = one.folder_id);
     END LOOP;
     IF groups = '{}' THEN
         RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM002';

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Folders that come, go and change their names while others look at them or do the same."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+from imapd.mail.account import Account, Draft
+from imapd.mail.namespaces import UNIFIED
+from tests.running.store import Store
+
+
+def draft(text: str) -> Draft:
+    octets = f"Subject: {text}\r\n\r\n{text}\r\n".encode()
+    return Draft(SimpleNamespace(data=octets, spool=None, size=len(octets)))
+
+
+def unified(store: Store) -> Account:
+    account = store.account(store.node())
+    account.set_namespace_mode(UNIFIED)
+    return account
+
+
+def test_who_has_a_deleted_folder_selected_does_not_touch_the_one_made_anew(store: Store) -> None:
+    old, new = unified(store), unified(store)
+    old.create("Work")
+    old.append("Work", [draft("old")])
+    selected = old.open("Work")
+    new.delete("Work")
+    new.create("Work")
+    new.append("Work", [draft("new")])
+    selected.store([range(1)], "+", ["\\Deleted"])
+    selected.pending(may_expunge=False)
+    selected.expunge([range(1, 2)])
+    assert new.status("Work").messages == 1
+    assert new.status("Work").deleted == 0
+
+
+def test_a_folder_made_while_another_gets_its_name_shares_its_uids(store: Store) -> None:
+    account = unified(store)
+    separate = store.account(store.node())
+    separate.set_namespace_mode("domain_separated")
+    separate.create("example.com/Plan")
+    separate.create("example.com/Plan 2")  # its group is there, and nobody in it
+    separate.delete("example.com/Plan 2")
+    box = dict(account.prefixes())
+    other = next(box[name] for name in box if name != "example.com")
+    with store.database.transaction() as tx:
+        tx.row("SELECT create_folder(%s, %s, 'Plan 2', NULL, 100)", (account.organization_id, other))
+        renaming = threading.Thread(target=separate.rename, args=("example.com/Plan", "example.com/Plan 2"))
+        renaming.start()
+        time.sleep(0.5)
+    renaming.join(10)
+    groups = store.database.rows("SELECT DISTINCT group_id, g.name FROM folders f JOIN folder_groups g USING (group_id)"
+                                 " WHERE f.name = 'Plan 2'")  # fmt: skip
+    assert [name for _, name in groups] == ["Plan 2"]
+
+
+def test_a_rename_into_an_occupied_name_wakes_those_who_look_at_it(store: Store) -> None:
+    account = unified(store)
+    account.create("company.org/Plan")
+    account.create("example.com/Draft of it")
+    account.append("example.com/Draft of it", [draft("one")])
+    looking = account.open("Plan")
+    woken: list[bool] = []
+    looking.watch(lambda: woken.append(True))
+    account.rename("example.com/Draft of it", "example.com/Plan")
+    assert woken
+    assert looking.pending(may_expunge=True).exists == 1
