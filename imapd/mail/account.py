@@ -20,9 +20,7 @@ from imapd.mail.mailbox import Mailbox
 from imapd.mail.metadata import Entries
 from imapd.mail.namespaces import (
     DELIMITER,
-    SEPARATED,
     SHARED,
-    UNIFIED,
     Layout,
     Namespaces,
     Tree,
@@ -64,13 +62,15 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where messages go, and what of their flags the user's rights there let through."""
+    r"""Where messages go, and what of their flags the user's rights there let through. reader: the user, where \Seen is
+    each reader's own there."""
 
     folder_id: int
     mailbox_id: int
     uid_validity: int
     keep_mask: int
     keep_words: bool
+    reader: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +183,11 @@ class Account:
         if not grants or not path:
             raise errors.NotFound
         tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
-        found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path)
-        held = rights.held(grants, found[0].folder_id) if found else ""
-        return Place(tree.prefix + path, tree, path, found, held, shared=True)
+        found = folders.named_of_others(
+            self.database, self.organization_id, self.user_id, tree.mailbox_ids[0], path
+        )
+        held = rights.held(grants, found.folder_id) if found else ""
+        return Place(tree.prefix + path, tree, path, [found] if found else [], held, shared=True)
 
     def need(self, place: Place, right: str) -> Place:
         """Raises errors.NoPermission where the right is missing; NotFound where the user cannot even list it."""
@@ -200,7 +202,7 @@ class Account:
         grants = accounts.grants(self.database, self.organization_id, self.user_id) if shared_too else []
         boxes = self._own() | {grant.mailbox_id for grant in grants if not grant.folder_id}
         single = {grant.folder_id for grant in grants if grant.folder_id}
-        rows = folders.visible(self.database, self.organization_id, sorted(boxes), sorted(single))
+        rows = folders.visible(self.database, self.organization_id, self.user_id, sorted(boxes), sorted(single))
         found = [*owned(self._layout, rows), *shared(grants, rows)]
         return listed(found, subscribed, subscribed_only)
 
@@ -325,7 +327,8 @@ class Account:
         first = place.folders[0]
         whole = place.tree.merged
         numbers = numbers_of(place.folders, whole)
-        which = View(self.organization_id, first.group_id, None if whole else first.folder_id)
+        reader = self.user_id if first.per_reader else None
+        which = View(self.organization_id, first.group_id, None if whole else first.folder_id, reader)
         mailbox = Mailbox(
             self, place.name, which, numbers.mailbox_id, numbers.uid_validity, place.rights, read_only,
             numbers.recent, numbers.modseq, counts_recent,
@@ -364,7 +367,8 @@ class Account:
         mask |= flags.SEEN if rights.SEEN in held else 0
         mask |= flags.DELETED if rights.DELETE in held else 0
         first = place.folders[0]
-        return Target(first.folder_id, first.mailbox_id, first.uid_validity, mask, rights.WRITE in held)
+        reader = self.user_id if first.per_reader else None
+        return Target(first.folder_id, first.mailbox_id, first.uid_validity, mask, rights.WRITE in held, reader)
 
     def check_append(self, name: str, size: int, before: int = 0) -> None:
         """Before the octets are taken, and after `before` of other messages of the same command: raises

@@ -53,6 +53,7 @@ class Keeper(Protocol):
     folder_id: int
     keep_mask: int
     keep_words: bool
+    reader: int | None
 
 
 def append(node: Node, organization_id: int, target: Any, drafts: Sequence[Draft], now: int) -> Appended:
@@ -75,7 +76,7 @@ def append(node: Node, organization_id: int, target: Any, drafts: Sequence[Draft
     for draft in drafts:
         mask, words = flags.split(draft.flags)
         marks.append((mask & target.keep_mask, words if target.keep_words else []))
-    return contents.append(node.database, organization_id, target.folder_id, parsed, dates, marks)
+    return contents.append(node.database, organization_id, target.folder_id, parsed, dates, marks, target.reader)
 
 
 def _parsed(node: Node, literal: Octets) -> Any:

@@ -145,13 +145,20 @@ class Mailbox:
     def change_rights(self, held: str) -> None:
         """The user's rights here are others now: so is what can be done, and pending() tells what can be set."""
         self.rights = held
-        self.read_only = self._read_only_asked or not set(held) & set("swtei")  # RFC 4314 section 5.2
+        # RFC 4314 section 5.2: what one sets for oneself alone does not count, though it can be set.
+        counting = "swtei" if self._which.reader is None else "wtei"
+        self.read_only = self._read_only_asked or not set(held) & set(counting)
         self._rights_changed = True
 
     @property
     def folder_id(self) -> int | None:
         """The folder that is open; None where it is a merged one."""
         return self._which.folder_id
+
+    @property
+    def per_reader(self) -> bool:
+        r"""Whether this session shows the \Seen of its own user, in a mailbox of somebody else."""
+        return self._which.reader is not None
 
     @property
     def uid_next(self) -> int:
@@ -172,7 +179,7 @@ class Mailbox:
     @property
     def permanent_flags(self) -> list[str]:
         r"""What can be set here; '\*' where new keywords can be made."""
-        if self.read_only:
+        if self._read_only_asked:
             return []
         mask = self._may_mask()
         found = [name for name, bit in flags.BITS.items() if mask & bit]
@@ -246,7 +253,11 @@ class Mailbox:
                     told.expunged.append(at + 1)
                     told.vanished.append(uid)
             self._told_messages -= bisect_left(step.expunged, self._told_messages)
-            self._flagged.update(uid for modseq, uids in step.flagged if modseq not in self._mine for uid in uids)
+            flagged = (uid for modseq, uids in step.flagged if modseq not in self._mine for uid in uids)
+            if self._which.reader is not None:
+                # Most are what other readers have seen, which is nothing to this one.
+                flagged = (uid for uid in flagged if not _same_flags(self.view, step.snapshot, uid))
+            self._flagged.update(flagged)
             self.view = step.snapshot
             self.is_ahead = False
             if step.added:
@@ -278,7 +289,7 @@ class Mailbox:
         unchanged_since: int | None = None,
     ) -> StoredFlags:
         """STORE. What the user may not set is passed over; raises errors.NoPermission where that is all of it."""
-        if self.read_only:
+        if self._read_only_asked:
             raise errors.NoPermission("The mailbox is selected read-only.")
         mask, words = flags.split(names)
         may_mask, may_words = self._may_mask(), rights.WRITE in self.rights
@@ -287,6 +298,8 @@ class Mailbox:
         mask &= may_mask
         words = words if may_words else []
         index = self._index
+        if self._which.reader is not None:
+            return self._store_as_reader(positions, op, mask, words, may_mask, may_words, unchanged_since)
         stored = messages.store_flags(
             self._account.database, self._which, self._uids(positions), op, mask, words, may_mask, may_words,
             unchanged_since, index.known,
@@ -297,11 +310,32 @@ class Mailbox:
         if stored.modseq is not None:
             self._mine.add(stored.modseq)
             self._announce()
+        return self._stored(positions, stored.modseq, stored.refused, unchanged_since)
+
+    def _store_as_reader(
+        self, positions: Sequence[range], op: str, mask: int, words: list[str], may_mask: int, may_words: bool,
+        unchanged_since: int | None,
+    ) -> StoredFlags:  # fmt: skip
+        r"""With a \Seen of one's own; what that has changed is asked for, and not told by the change itself."""
+        modseq, refused = messages.store_flags_as(
+            self._account.database, self._which, self._uids(positions), op, mask, words, may_mask, may_words,
+            unchanged_since,
+        )  # fmt: skip
+        if modseq is not None:
+            self._mine.add(modseq)
+            self._account.announce(self._which.group_id)
+        self._index.stale = True
+        self.refresh()
+        return self._stored(positions, modseq, refused, unchanged_since)
+
+    def _stored(
+        self, positions: Sequence[range], modseq: int | None, refused: Sequence[range], unchanged_since: int | None
+    ) -> StoredFlags:
         self._show_flags(positions)
-        modified = [uid for span in stored.refused for uid in span]
+        modified = [uid for span in refused for uid in span]
         if unchanged_since is not None:
             modified = sorted({*modified, *self._gone(positions)})
-        return StoredFlags(list(positions), modified, stored.modseq)
+        return StoredFlags(list(positions), modified, modseq)
 
     def _gone(self, positions: Sequence[range]) -> list[int]:
         """UIDs of those positions whose message is no more, which the client has not been told yet."""
@@ -313,7 +347,7 @@ class Mailbox:
 
     def mark_seen(self, positions: Sequence[range]) -> None:
         r"""What FETCH of a body does: sets \Seen where the user may and it is not set."""
-        if self.read_only or rights.SEEN not in self.rights:
+        if self._read_only_asked or rights.SEEN not in self.rights:
             return
         unseen = [not mask & flags.SEEN for mask, _ in self.view.flag_sets]
         numbers = self.view.flag_numbers
@@ -367,7 +401,12 @@ class Mailbox:
         if not self.may_expunge:
             raise errors.NoPermission
         before = self._index.known
-        self._index.learn(messages.expunge(self._account.database, self._which, uids, before))
+        news = messages.expunge(self._account.database, self._which, uids, before)
+        if self._which.reader is not None:
+            self._account.announce(self._which.group_id)
+            self._index.stale = True
+            return
+        self._index.learn(news)
         if self._index.known != before:
             self._announce()
 
@@ -389,9 +428,11 @@ class Mailbox:
         with refusals_noted(self._account.database, self._which.organization_id):
             done = messages.copy(
                 self._account.database, self._which, self._uids(positions), target.folder_id,
-                target.keep_mask, target.keep_words, moving, self._index.known,
+                target.keep_mask, target.keep_words, moving, self._index.known, target.reader,
             )  # fmt: skip
-        if done.news.modseq is not None:
+        if self._which.reader is not None:
+            self._index.stale = True
+        elif done.news.modseq is not None:
             self._index.learn(done.news)
         if done.source:
             if moving and done.target_group != self._which.group_id:
@@ -473,6 +514,11 @@ class Mailbox:
 
 
 NOTHING = Told()
+
+
+def _same_flags(old: Snapshot, new: Snapshot, uid: int) -> bool:
+    was, there = old.position(uid), new.position(uid)
+    return was is not None and there is not None and old.flag_numbers[was] == new.flag_numbers[there]
 
 
 def _changed(

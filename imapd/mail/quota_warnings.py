@@ -61,6 +61,7 @@ class Target:
 
     folder_id: int
     keep_mask: int = 0
+    reader: int | None = None
     keep_words: bool = False
 
 

@@ -75,10 +75,13 @@ class Review:
         ]
         for some in _batches(found):
             asked = {_asked(account, mailbox) for _, account, mailbox in some}
-            entries = accounts.grants_in_folders(self._database, sorted(asked))
+            shares = accounts.shares(self._database, sorted(asked))
             for session, account, mailbox in some:
-                held = rights.held(entries[_asked(account, mailbox)], mailbox.folder_id or 0)
-                if held != mailbox.rights and mailbox in account.opened:
+                share = shares[_asked(account, mailbox)]
+                held = rights.held(share.grants, mailbox.folder_id or 0)
+                if rights.READ in held and share.per_reader != mailbox.per_reader and mailbox in account.opened:
+                    session.end(REARRANGED)
+                elif held != mailbox.rights and mailbox in account.opened:
                     mailbox.change_rights(held)
                     if rights.READ not in held:
                         session.end(REVOKED)

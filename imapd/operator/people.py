@@ -152,7 +152,7 @@ def add_mailbox(database: Any, address: Address, owner: Address | None, storage:
 @with_database
 def list_mailboxes(database: Any, domain: str | None, as_json: bool) -> None:
     """All mailboxes."""
-    show(directory.mailboxes(database, domain), as_json, leave_out=("organization", "folders"))
+    show(directory.mailboxes(database, domain), as_json, leave_out=("organization", "folders", "seen"))
 
 
 @mailbox.command("show")
@@ -167,13 +167,17 @@ def show_mailbox(database: Any, address: Address, as_json: bool) -> None:
 
 @mailbox.command("set")
 @click.argument("address", type=ADDRESS)
+@disabled_option
 @click.option(
-    "--disable/--enable", "disabled", required=True, default=None, help="Close it for logins, or open it again."
-)
+    "--seen", type=click.Choice(["shared", "per-reader"]),
+    help="Where it is shared: what one has seen, all have seen, or each for themselves.",
+)  # fmt: skip
 @changing("user", "rights")
-def set_mailbox(database: Any, address: Address, disabled: bool) -> None:
-    """Close or open a mailbox."""
-    provision.set_mailbox(database, address, disabled=disabled)
+def set_mailbox(database: Any, address: Address, disabled: bool | None, seen: str | None) -> None:
+    """Close or open a mailbox, and say who shares the mark of what was seen."""
+    if disabled is None and seen is None:
+        raise click.UsageError("Give --disable, --enable or --seen.")
+    provision.set_mailbox(database, address, disabled=disabled, seen=seen and seen.replace("-", "_"))
 
 
 @mailbox.command("remove")

@@ -33,6 +33,13 @@ class Grant(NamedTuple):
     rights: str
 
 
+class Share(NamedTuple):
+    r"""per_reader: each reader has a \Seen of their own."""
+
+    grants: list[Grant]
+    per_reader: bool
+
+
 Asked = tuple[int, int, int]
 """organization_id, user_id, folder_id."""
 
@@ -54,10 +61,11 @@ USERS = Prepared(
     " ORDER BY m.mailbox_id"
 )
 GRANTS = Prepared("SELECT * FROM access_of(%s, %s) ORDER BY 2, 3")
-GRANTS_IN_FOLDERS = Prepared(
-    "SELECT p.organization_id, p.user_id, p.folder_id, a.*"
+SHARES = Prepared(
+    "SELECT p.organization_id, p.user_id, p.folder_id, b.seen = 'per_reader', a.*"
     "  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS p (organization_id, user_id, folder_id)"
     "  JOIN folders f ON f.organization_id = p.organization_id AND f.folder_id = p.folder_id"
+    "  JOIN mailboxes b ON b.organization_id = f.organization_id AND b.mailbox_id = f.mailbox_id"
     "  JOIN LATERAL access_of(p.organization_id, p.user_id) a ON a.mailbox_id = f.mailbox_id"
     " WHERE a.folder_id IN (0, p.folder_id)"
 )
@@ -97,10 +105,11 @@ def grants(database: Database, organization_id: int, user_id: int, address: str 
     return [Grant(*row) for row in database.rows(GRANTS_IN, (organization_id, user_id, address))]
 
 
-def grants_in_folders(database: Database, asked: Sequence[Asked]) -> dict[Asked, list[Grant]]:
+def shares(database: Database, asked: Sequence[Asked]) -> dict[Asked, Share]:
     """What counts for users in single folders that others share; nothing where there is no such folder."""
-    found: dict[Asked, list[Grant]] = {one: [] for one in asked}
-    rows = database.rows(GRANTS_IN_FOLDERS, [list(column) for column in zip(*asked, strict=True)])
-    for organization_id, user_id, folder_id, *grant in rows:
-        found[organization_id, user_id, folder_id].append(Grant(*grant))
+    found = {one: Share([], False) for one in asked}
+    rows = database.rows(SHARES, [list(column) for column in zip(*asked, strict=True)])
+    for organization_id, user_id, folder_id, per_reader, *grant in rows:
+        share = found[organization_id, user_id, folder_id]
+        found[organization_id, user_id, folder_id] = Share([*share.grants, Grant(*grant)], per_reader)
     return found

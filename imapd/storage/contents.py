@@ -52,7 +52,7 @@ TYPES = {
 COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 
 
-def _append_statement() -> str:
+def _append_statement(function: str, more: str = "") -> str:
     """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
     columns = ", ".join(TYPES)
     given = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
@@ -64,12 +64,13 @@ def _append_statement() -> str:
         "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
         " SELECT a.validity, a.first, a.grp"
         "   FROM (SELECT array_agg(kept.content_id ORDER BY given.i) AS ids FROM given JOIN kept USING (sha256)) c,"
-        "        append_messages(%(organization_id)s, %(folder_id)s, c.ids, %(size)s::bigint[], %(dates)s::bigint[],"
-        "                        %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]) a"
+        f"       {function}(%(organization_id)s, %(folder_id)s, c.ids, %(size)s::bigint[], %(dates)s::bigint[],"
+        f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
     )
 
 
-APPEND = Prepared(_append_statement())
+APPEND = Prepared(_append_statement("append_messages"))
+APPEND_AS = Prepared(_append_statement("append_messages_as", ", %(reader)s"))
 
 
 def append(
@@ -79,8 +80,10 @@ def append(
     contents: Sequence[Any],
     dates: Sequence[tuple[int, int]],
     flags: Sequence[tuple[int, list[str]]],
+    reader: int | None = None,
 ) -> Appended:
-    """Puts parsed contents into a folder, in order. dates: (seconds since 1970, minutes east); flags: (bits, keywords).
+    r"""Puts parsed contents into a folder, in order. dates: (seconds since 1970, minutes east); flags: (bits, keywords);
+    reader: whose own \Seen is set, where that is not the owner's.
 
     Raises errors.NoTarget, OverQuota, LimitReached: then nothing is stored. The octets must lie in the blob store.
     """
@@ -93,7 +96,7 @@ def append(
         masks=[mask for mask, _ in flags],
         words=[" ".join(words) for _, words in flags],
     )
-    row = database.row(APPEND, params)
+    row = database.row(APPEND if reader is None else APPEND_AS, {**params, "reader": reader})
     assert row
     return Appended(*row)
 

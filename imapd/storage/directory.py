@@ -43,6 +43,7 @@ class Mailbox(NamedTuple):
     folders: int
     messages: int
     octets: int
+    seen: str
     disabled: bool
 
 
@@ -159,7 +160,7 @@ def mailboxes(database: Database, domain: str | None = None, of: Address | None 
             SELECT m.local_part || '@' || d.name AS address, p.local_part || '@' || pd.name, o.name,
                    (SELECT count(*) FROM folders f
                      WHERE f.organization_id = m.organization_id AND f.mailbox_id = m.mailbox_id),
-                   q.messages_used, q.storage_used, m.disabled
+                   q.messages_used, q.storage_used, m.seen, m.disabled
             FROM mailboxes m
             JOIN domains d USING (domain_id)
             JOIN organizations o ON o.organization_id = m.organization_id

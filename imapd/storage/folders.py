@@ -12,26 +12,41 @@ COLUMNS = (
 )
 SOURCE = " FROM folders f JOIN folder_groups g USING (organization_id, group_id)"
 
+# As somebody else than the owner may see it: with a \Seen of their own.
+READERS_COLUMNS = COLUMNS.replace(
+    "f.unseen",
+    "CASE WHEN b.seen = 'shared' OR b.user_id = %(reader)s THEN f.unseen"
+    " ELSE f.messages - uid_count(seen_by(f.organization_id, f.folder_id, %(reader)s)) END",
+)
+READERS_SOURCE = SOURCE + " JOIN mailboxes b USING (organization_id, mailbox_id)"
+WARNED = ", greatest(q.warned, u.warned, d.warned)"
+QUOTAS = (
+    " JOIN quotas q USING (organization_id, mailbox_id)"
+    " LEFT JOIN quota_roots u ON u.organization_id = q.organization_id AND u.root = q.user_root"
+    " LEFT JOIN quota_roots d ON d.organization_id = q.organization_id AND d.root = q.domain_root"
+)
+
 OF_MAILBOXES = Prepared(
     "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) ORDER BY f.name"
 )
 VISIBLE = Prepared(
-    "SELECT " + COLUMNS + SOURCE + " WHERE f.organization_id = %s"
-    " AND (f.mailbox_id = ANY(%s) OR f.folder_id = ANY(%s)) ORDER BY f.name"
+    "SELECT " + READERS_COLUMNS + READERS_SOURCE + " WHERE f.organization_id = %(org)s"
+    " AND (f.mailbox_id = ANY(%(boxes)s) OR f.folder_id = ANY(%(folders)s)) ORDER BY f.name"
 )
 NAMED = Prepared(
-    "SELECT " + COLUMNS + ", greatest(q.warned, u.warned, d.warned)" + SOURCE +
-    " JOIN quotas q USING (organization_id, mailbox_id)"
-    " LEFT JOIN quota_roots u ON u.organization_id = q.organization_id AND u.root = q.user_root"
-    " LEFT JOIN quota_roots d ON d.organization_id = q.organization_id AND d.root = q.domain_root"
+    "SELECT " + COLUMNS + WARNED + SOURCE + QUOTAS +
     " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
+)
+NAMED_OF_OTHERS = Prepared(
+    "SELECT " + READERS_COLUMNS + WARNED + ", b.seen = 'per_reader'" + READERS_SOURCE + QUOTAS +
+    " WHERE f.organization_id = %(org)s AND f.mailbox_id = %(box)s AND f.name = %(name)s"
 )
 SUBSCRIPTIONS = Prepared("SELECT name FROM subscriptions WHERE organization_id = %s AND user_id = %s")
 
 
 class Folder(NamedTuple):
-    """A row of folders with what its group hands out. Sizes in octets. quota_warned: the highest threshold in percent
-    that its quotas have reached; only named() asks."""
+    r"""A row of folders with what its group hands out. Sizes in octets. quota_warned: the highest threshold in percent
+    that its quotas have reached; per_reader: each reader has a \Seen of their own. Only where one name is asked for."""
 
     folder_id: int
     mailbox_id: int
@@ -48,6 +63,7 @@ class Folder(NamedTuple):
     modseq: int
     recent: int
     quota_warned: int = 0
+    per_reader: bool = False
 
 
 def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Folder]:
@@ -57,17 +73,26 @@ def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence
 
 
 def visible(
-    database: Database, organization_id: int, mailbox_ids: Sequence[int], folder_ids: Sequence[int]
+    database: Database, organization_id: int, user_id: int, mailbox_ids: Sequence[int], folder_ids: Sequence[int]
 ) -> list[Folder]:
-    """All folders of some mailboxes and single ones of others, in order of name."""
-    rows = database.rows(VISIBLE, (organization_id, list(mailbox_ids), list(folder_ids)))
-    return [Folder(*row) for row in rows]
+    """All folders of some mailboxes and single ones of others, as this user sees them, in order of name."""
+    params = {"org": organization_id, "reader": user_id, "boxes": list(mailbox_ids), "folders": list(folder_ids)}
+    return [Folder(*row) for row in database.rows(VISIBLE, params)]
 
 
 def named(database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str) -> list[Folder]:
     """The folders of this name, one a mailbox at most."""
     rows = database.rows(NAMED, (organization_id, list(mailbox_ids), name))
     return [Folder(*row) for row in rows]
+
+
+def named_of_others(
+    database: Database, organization_id: int, user_id: int, mailbox_id: int, name: str
+) -> Folder | None:
+    """A folder of somebody else's mailbox, as this user sees it."""
+    params = {"org": organization_id, "reader": user_id, "box": mailbox_id, "name": name}
+    row = database.row(NAMED_OF_OTHERS, params)
+    return Folder(*row) if row else None
 
 
 def nearest(database: Database, organization_id: int, mailbox_id: int, names: Sequence[str]) -> int | None:

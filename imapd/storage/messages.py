@@ -5,6 +5,7 @@ The work is done by the functions of migrations/0002_messages.sql; what may be d
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,14 +13,22 @@ from imapd.storage.pool import Database, Prepared
 
 RANGE = re.compile(r"\[(\d+),(\d+)\)")
 LAST_UID = 4294967295
+SEEN = 8  # as messages.flags has it
 
 
 class View(NamedTuple):
-    """A folder group as one looks at it: whole (folder_id None), or one folder of it."""
+    r"""A folder group as one looks at it: whole (folder_id None), or one folder of it. reader: whose \Seen it shows,
+    where that is not the owner's."""
 
     organization_id: int
     group_id: int
     folder_id: int | None
+    reader: int | None = None
+
+    @property
+    def messages(self) -> tuple[int, int, int | None]:
+        """Which messages are in it."""
+        return self.organization_id, self.group_id, self.folder_id
 
 
 class News(NamedTuple):
@@ -78,6 +87,12 @@ def ranges(text: str | None) -> list[range]:
 
 
 NEWS_SINCE = Prepared("SELECT * FROM news_since(%s, %s, %s, %s)")
+NEWS_FOR_READER = Prepared("SELECT n.*, seen_by(%(org)s, %(folder)s, %(reader)s)::text"
+                           " FROM news_since(%(org)s, %(group)s, %(folder)s, %(known)s) n")
+STORE_FLAGS_AS = Prepared(
+    "SELECT s.stored, s.refused::text, s.changed::text"
+    " FROM store_flags_as(%s, %s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s) s"
+)
 STORE_FLAGS = Prepared(
     "SELECT s.stored, s.refused::text, s.changed::text, (s.news).*"
     " FROM store_flags(%s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s, %s) s"
@@ -88,10 +103,16 @@ EXPUNGED_SINCE = Prepared(
     " WHERE c.organization_id = g.organization_id AND c.group_id = g.group_id AND c.modseq > %s AND c.modseq <= %s)"
     " FROM folder_groups g WHERE g.organization_id = %s AND g.group_id = %s"
 )
+_COPY = (
+    "(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(mask)s, %(words)s,"
+    " prepare_move(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(moving)s), %(known)s"
+)
 COPY = Prepared(
-    "SELECT c.validity, c.first, c.source, c.target_group, (c.news).*"
-    " FROM copy_messages(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(mask)s, %(words)s,"
-    "   prepare_move(%(org)s, %(group)s, %(folder)s, %(uids)s::int8multirange, %(target)s, %(moving)s), %(known)s) c"
+    "SELECT c.validity, c.first, c.source, c.target_group, (c.news).* FROM copy_messages" + _COPY + ") c"
+)
+COPY_AS = Prepared(
+    "SELECT c.validity, c.first, c.source, c.target_group, (c.news).* FROM copy_messages_as"
+    + _COPY + ", %(from_reader)s, %(to_reader)s) c"
 )
 SAVED_AT = Prepared(
     "SELECT array_agg(found.uid), array_agg(floor(extract(epoch FROM found.saved_at))::bigint)"
@@ -103,9 +124,35 @@ SAVED_AT = Prepared(
 
 def news_since(database: Database, view: View, known: int) -> News:
     """What the view has to learn since a modseq; 0: all of it."""
-    row = database.row(NEWS_SINCE, (*view, known))
+    if view.reader is not None:
+        return _news_for_reader(database, view, known)
+    row = database.row(NEWS_SINCE, (*view.messages, known))
     assert row
     return News(*row)
+
+
+def _news_for_reader(database: Database, view: View, known: int) -> News:
+    r"""With the reader's own \Seen: what changes it changes the modseq of the message, so that it is in the news."""
+    row = database.row(
+        NEWS_FOR_READER,
+        {
+            "org": view.organization_id, "group": view.group_id, "folder": view.folder_id, "reader": view.reader,
+            "known": known,
+        },
+    )  # fmt: skip
+    assert row
+    news = News(*row[:-1])
+    if not news.uids or not news.flags:
+        return news
+    seen = ranges(row[-1])
+    starts = [span.start for span in seen]
+
+    def is_seen(uid: int) -> bool:
+        at = bisect_right(starts, uid)
+        return bool(at) and uid in seen[at - 1]
+
+    marks = zip(news.uids, news.flags, strict=True)
+    return news._replace(flags=[mask | SEEN if is_seen(uid) else mask & ~SEEN for uid, mask in marks])
 
 
 def store_flags(
@@ -123,16 +170,36 @@ def store_flags(
     """STORE: op '+', '-' or '='. Raises errors.LimitReached at too many keywords."""
     row = database.row(
         STORE_FLAGS,
-        (*view, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since, known),
+        (*view.messages, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since, known),
     )
     assert row
     return Stored(row[0], ranges(row[1]), ranges(row[2]), News(*row[3:]))
 
 
+def store_flags_as(
+    database: Database,
+    view: View,
+    uids: Iterable[range],
+    op: str,
+    mask: int,
+    words: Sequence[str],
+    may_mask: int,
+    may_words: bool,
+    unchanged_since: int | None,
+) -> tuple[int | None, list[range]]:
+    r"""The same of a reader with a \Seen of their own: the modseq, and what was refused. News are to be asked for."""
+    row = database.row(
+        STORE_FLAGS_AS,
+        (*view, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since),
+    )
+    assert row
+    return row[0], ranges(row[1])
+
+
 def expunge(database: Database, view: View, uids: Iterable[range] | None, known: int) -> News:
     r"""Removes what is \Deleted, of these UIDs only where given."""
     targets = [range(1, LAST_UID + 1)] if uids is None else uids
-    row = database.row(EXPUNGE, (*view, multirange(targets), known))
+    row = database.row(EXPUNGE, (*view.messages, multirange(targets), known))
     assert row
     return News(*row)
 
@@ -146,11 +213,14 @@ def copy(
     keep_words: bool,
     moving: bool,
     known: int,
+    to_reader: int | None = None,
 ) -> Copied:
-    """COPY or MOVE into a folder of the same organisation. Raises errors.NoTarget, OverQuota, LimitReached."""
+    r"""COPY or MOVE into a folder of the same organisation. to_reader: whose own \Seen is set there, where that is not
+    the owner's. Raises errors.NoTarget, OverQuota, LimitReached."""
     row = database.row(
-        COPY,
+        COPY if view.reader is None and to_reader is None else COPY_AS,
         {
+            "from_reader": view.reader, "to_reader": to_reader,
             "org": view.organization_id, "group": view.group_id, "folder": view.folder_id, "uids": multirange(uids),
             "target": folder_id, "mask": keep_mask, "words": keep_words, "moving": moving, "known": known,
         },
@@ -168,7 +238,7 @@ def expunged_since(database: Database, view: View, modseq: int, upto: int) -> li
 
 def claim_recent(database: Database, view: View) -> list[int]:
     r"""The UIDs that nobody had been told are \Recent; from now on they count as told."""
-    row = database.row("SELECT claim_recent(%s, %s, %s)", view)
+    row = database.row("SELECT claim_recent(%s, %s, %s)", view.messages)
     return row[0] if row else []
 
 

@@ -257,6 +257,7 @@ def remove_user(database: Database, of: Address) -> None:
         for statement in (
             "DELETE FROM shared_mailbox_access WHERE organization_id = %(org)s AND grantee = %(name)s",
             "DELETE FROM subscriptions WHERE organization_id = %(org)s AND user_id = %(user)s",
+            "DELETE FROM reader_seen WHERE organization_id = %(org)s AND user_id = %(user)s",
             """
             DELETE FROM changes c USING folder_groups g
             WHERE g.organization_id = %(org)s AND g.owner = %(name)s
@@ -326,13 +327,19 @@ def _subscribe_by_prefix(tx: Transaction, organization_id: int, mailbox_id: int)
     )
 
 
-def set_mailbox(database: Database, of: Address, *, disabled: bool) -> None:
+def set_mailbox(
+    database: Database, of: Address, *, disabled: bool | None = None, seen: str | None = None
+) -> None:
+    r"""seen: 'shared' or 'per_reader', whose \Seen others see."""
     with database.transaction() as tx:
         place = locked_mailbox(tx, of)
-        tx.execute(
-            "UPDATE mailboxes SET disabled = %s WHERE organization_id = %s AND mailbox_id = %s",
-            (disabled, place.organization_id, place.mailbox_id),
-        )
+        if disabled is not None:
+            tx.execute(
+                "UPDATE mailboxes SET disabled = %s WHERE organization_id = %s AND mailbox_id = %s",
+                (disabled, place.organization_id, place.mailbox_id),
+            )
+        if seen is not None:
+            tx.execute("SELECT set_seen_mode(%s, %s, %s)", (place.organization_id, place.mailbox_id, seen))
 
 
 def remove_mailbox(database: Database, of: Address) -> None:
