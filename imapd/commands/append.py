@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,16 @@ from imapd.mail.account import Appended, Draft
 from imapd.protocol.answers import Refused
 from imapd.protocol.registry import Done, command
 from imapd.protocol.states import AUTHENTICATED_UP
-from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.grammar import BadSyntax, Cursor, Literal
 from imapd.wire.responses import Output
 from imapd.wire.sequence import compact
 
 if TYPE_CHECKING:
     from imapd.protocol.session import Session
+
+
+DATA: dict[bytes, Callable[[Cursor], Literal]] = {}
+"""Other forms of append-data than a literal, by the word they begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,16 @@ def parse_append(cursor: Cursor) -> Append:
 
 
 def append_message(cursor: Cursor) -> Draft:
-    """append-message = [SP flag-list] [SP date-time] SP literal"""
+    """append-message = [SP flag-list] [SP date-time] SP append-data"""
     flags, seconds, zone = append_opts(cursor)
-    return Draft(cursor.literal(), flags, seconds, zone)
+    return Draft(append_data(cursor), flags, seconds, zone)
+
+
+def append_data(cursor: Cursor) -> Literal:
+    """append-data = literal / literal8 / append-data-ext"""
+    if cursor.peek(b"{") or cursor.peek(b"~"):
+        return cursor.literal()
+    return DATA[cursor.word(*DATA)](cursor)
 
 
 def append_opts(cursor: Cursor) -> tuple[list[str], int | None, int]:

@@ -39,6 +39,7 @@ from imapd.extensions import (
     uidplus,
     unauthenticate,
     unselect,
+    utf8_accept,
     within,
 )
 
@@ -69,6 +70,7 @@ EXTENSIONS = (
     i18nlevel,
     multiappend,
     appendlimit,
+    utf8_accept,
     objectid,
     savedate,
     preview,
