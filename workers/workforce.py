@@ -22,6 +22,7 @@ from workers.types import ProcessType
 
 Slot = tuple[str, int]  # type, number
 
+_START_SECONDS = 60.0
 _AFTER_DRAIN_SECONDS = 2.0
 _AFTER_END_OF_CHANNEL_SECONDS = 5.0
 NEVER = float("inf")
@@ -162,7 +163,7 @@ class Workforce:
         for process in self.processes:
             if now >= process.kill_at:
                 process.kill("took too long to end")
-            elif now - process.heard_at > self._settings.server.stuck_seconds and not process.killed_for:
+            elif now - process.heard_at > self._silence(process) and not process.killed_for:
                 log.error("worker is stuck", worker=process.name, worker_pid=process.pid)
                 process.kill("stuck")
             elif now >= process.drain_at and not self._draining:
@@ -174,6 +175,11 @@ class Workforce:
                 if process.generation != self._generation and not process.leaving:
                     self._retire(process)
         self.start()
+
+    def _silence(self, process: Process) -> float:
+        """So long it may say nothing. Starting takes as long as it takes on a machine that has much to do."""
+        seconds = self._settings.server.stuck_seconds
+        return seconds if process.ready else max(seconds, _START_SECONDS)
 
     def _complete(self) -> bool:
         staying = (p for p in self.processes if p.generation == self._generation and not p.leaving)
