@@ -19,6 +19,7 @@ from imapd.extensions import (
     list_extended,
     list_myrights,
     list_status,
+    literal_minus,
     literal_plus,
     metadata,
     move,
@@ -46,6 +47,7 @@ from imapd.extensions import (
 EXTENSIONS = (
     imap4rev2,
     literal_plus,
+    literal_minus,
     sasl_ir,
     id,
     enable,

@@ -30,5 +30,11 @@ def is_advertised(capability: Capability, session: Session) -> bool:
     return capability.always or _is_allowed(capability.name, session.settings.imap.capabilities)
 
 
+def streamed_octets(session: Session) -> int | None:
+    """The longest literal that need not wait for our word; None: whatever the command takes."""
+    bounds = [each for each in capabilities() if each.streamed_octets is not None and is_advertised(each, session)]
+    return min((each.streamed_octets or 0 for each in bounds), default=None)
+
+
 def _is_allowed(name: bytes, listed: tuple[str, ...] | None) -> bool:
     return listed is None or name.decode("ascii").upper() in (each.upper() for each in listed)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imapd import log
 from imapd.errors import MailError, TooBig
 from imapd.protocol import answers
+from imapd.protocol.capability import streamed_octets
 from imapd.protocol.registry import Command, Done, commands
 from imapd.protocol.states import State
 from imapd.wire.errors import BadName, BadSyntax, TooLong
@@ -90,6 +91,8 @@ def answer(session: Session, request: Request) -> None:
 def decide(session: Session, announced: Announced) -> None:
     """Takes a literal or refuses it, before its octets are here if the client waits for our word."""
     framer = session.framer
+    if not announced.synchronizing:
+        _need_short(session, announced)
     try:
         spool = _place_for(session, announced)
     except (BadSyntax, MailError, answers.Refused) as why:
@@ -100,6 +103,16 @@ def decide(session: Session, announced: Announced) -> None:
     framer.accept(spool)
     if announced.synchronizing:
         session.connection.send(b"+ OK\r\n")
+
+
+def _need_short(session: Session, announced: Announced) -> None:
+    """A client that sends at once more than was agreed is not waited for to the end of it (RFC 7888 section 4)."""
+    most = streamed_octets(session)
+    if most is not None and announced.size > most:
+        text = "A literal of this size has to wait for our word."
+        tag = head(announced.line)[0] or b"*"
+        session.connection.send(b"%b %b\r\n" % (tag, condition(b"NO", b"TOOBIG", text, session.utf8)))
+        raise TooLong(text)
 
 
 def _carried_out(session: Session, registered: Command | None, request: Request, position: int) -> tuple[bytes, Any]:

@@ -76,7 +76,8 @@ class Capability:
     """A word of CAPABILITY: the states it is shown in and, where that is not all, a test of the session.
 
     `always` is for what no operator may hide, because clients would then be led into the open. `enable` is for what
-    ENABLE can switch on, and is called when a client does. `value` is what stands behind a "=".
+    ENABLE can switch on, and is called when a client does. `value` is what stands behind a "=". `streamed_octets`:
+    while this is advertised, no literal that does not wait for our word may be longer.
     """
 
     name: bytes
@@ -86,6 +87,7 @@ class Capability:
     always: bool = False
     enable: Callable[[Session], None] | None = None
     value: Callable[[Session], bytes] | None = None
+    streamed_octets: int | None = None
 
 
 def command(
