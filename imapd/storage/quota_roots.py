@@ -108,8 +108,17 @@ def _row(usage: Usage) -> Row:
 # Recounts
 
 
-def mend(database: Database, target: Target | None) -> list[Mended]:
-    """Counts a mailbox, a domain or everything anew, and says what was wrong; the names are those of the tables."""
+class Recounted(NamedTuple):
+    """By how much the usage of a root was too high."""
+
+    kind: str
+    name: str
+    octets: int
+    messages: int
+
+
+def mend(database: Database, target: Target | None) -> list[Recounted]:
+    """Counts a mailbox, a domain or everything anew, and says what was wrong."""
     if target is None:
         boxes = list(recount.everything(database))
         every = database.rows("SELECT organization_id, root FROM quota_roots ORDER BY 1, 2")
@@ -124,9 +133,15 @@ def mend(database: Database, target: Target | None) -> list[Mended]:
             (at.organization_id, [box.mailbox_id for box in boxes]),
         )
         roots = [Named(*row) for row in above if row[1]]
-    mended = [recount.mend(database, box) for box in boxes]
-    mended += [recount.mend_root(database, *root) for root in roots]
-    return [one for one in mended if one.storage or one.messages]
+    mended = [(box.organization_id, recount.mend(database, box)) for box in boxes]
+    mended += [(root.organization_id, recount.mend_root(database, *root)) for root in roots]
+    return [_recounted(database, home, one) for home, one in mended if one.storage or one.messages]
+
+
+def _recounted(database: Database, organization_id: int, mended: Mended) -> Recounted:
+    usage = quotas.of_root(database, organization_id, mended.root)
+    kind, name = _row(usage)[:2] if usage else ("", mended.root)
+    return Recounted(kind, name, mended.storage, mended.messages)
 
 
 def _mailboxes(database: Database, at: Named) -> list[tuple[int]]:

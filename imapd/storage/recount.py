@@ -14,7 +14,8 @@ BATCH = 100
 
 
 class Drift(NamedTuple):
-    """A counter that is not what a recount comes to. where: an address and a folder, an address, or a root's name."""
+    """A counter that is not what a recount comes to. where: an address and a folder, an address, or a root above
+    mailboxes."""
 
     where: str
     counter: str
@@ -88,26 +89,26 @@ def drift_of_roots(database: Database) -> list[Drift]:
     """Users and domains whose usage is not the sum of their mailboxes', or whose mailboxes do not know of them."""
     rows = database.rows(
         """
-        SELECT r.root, u.storage_used, u.messages_used, coalesce(t.storage, 0), coalesce(t.messages, 0),
-               coalesce(t.strays, 0)
-          FROM quota_roots r
-         CROSS JOIN LATERAL quota_root_usage(r.organization_id, r.root) u
+        SELECT CASE WHEN r.user_id IS NULL THEN 'domain ' || r.domain ELSE 'user ' || coalesce(r.address, r.root) END,
+               r.storage_used, r.messages_used, coalesce(t.storage, 0), coalesce(t.messages, 0), t.strays
+          FROM quota_usage r
          CROSS JOIN LATERAL (
                SELECT sum(q.storage_used) AS storage, sum(q.messages_used) AS messages,
                       count(*) FILTER (WHERE (r.root IN (q.user_root, q.domain_root)) IS NOT TRUE) AS strays
                  FROM quotas q
                 WHERE q.organization_id = r.organization_id
                   AND q.mailbox_id IN (SELECT mailboxes_below(r.organization_id, r.root))) t
+         WHERE r.mailbox_id IS NULL
          ORDER BY r.organization_id, r.root
         """
     )
     found = []
-    for root, storage_used, messages_used, storage, messages, strays in rows:
+    for name, storage_used, messages_used, storage, messages, strays in rows:
         used = (
             ("storage used", storage_used, int(storage)), ("messages used", messages_used, int(messages)),
             ("mailboxes without it", strays, 0),
         )  # fmt: skip
-        found += [Drift(root, what, stored, there) for what, stored, there in used if stored != there]
+        found += [Drift(name, what, stored, there) for what, stored, there in used if stored != there]
     return found
 
 
