@@ -72,6 +72,10 @@ class Corrupt(MailError):
     text = "A stored message cannot be read."
 
 
+class UnknownEncoding(MailError):
+    text = "How a part of the message is encoded is not known here."
+
+
 class InUse(MailError):
     text = "Somebody else is working on it; try again."
 

@@ -43,7 +43,8 @@ def parse_append(cursor: Cursor) -> Append:
 def append_message(cursor: Cursor) -> Draft:
     """append-message = [SP flag-list] [SP date-time] SP append-data"""
     flags, seconds, zone = append_opts(cursor)
-    return Draft(append_data(cursor), flags, seconds, zone)
+    literal = append_data(cursor)
+    return Draft(literal, flags, seconds, zone, literal.binary)
 
 
 def append_data(cursor: Cursor) -> Literal:
@@ -82,12 +83,16 @@ def announce(session: Session, cursor: Cursor, size: int) -> None:
 
 @command("APPEND", parse_append, states=AUTHENTICATED_UP, spools=True, announce=announce)
 def append(session: Session, args: Append) -> Generator[Output, None, Done | None]:
-    if not all(message.literal.size for message in args.messages):
-        # RFC 3502 section 6.3.11: this is how a client takes back what it has begun.
-        raise Refused(None, "An empty message cannot be stored.")
+    need_octets(args.messages)
     appended = session.account.append(args.name, list(args.messages))
     yield from ()
     return Done(code=appenduid(appended))
+
+
+def need_octets(messages: Sequence[Draft]) -> None:
+    """RFC 3502 section 6.3.11: an empty message is how a client takes back what it has begun."""
+    if not all(message.literal.size for message in messages):
+        raise Refused(None, "An empty message cannot be stored.")
 
 
 def appenduid(appended: Appended) -> bytes:

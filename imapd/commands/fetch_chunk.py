@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imapd.errors import Corrupt, MailError
+
 if TYPE_CHECKING:
     from imapd.mail.body import Body
     from imapd.mail.mailbox import Mailbox
@@ -17,8 +19,8 @@ Rendered = list[bytes]
 class Chunk:
     """Some positions of a view, ascending. What costs a query is asked for once, for all of them."""
 
-    __slots__ = ("bodies", "columns", "content_ids", "corrupt", "mailbox", "missing", "positions", "rows", "streams",
-                 "view")  # fmt: skip
+    __slots__ = ("bodies", "columns", "content_ids", "corrupt", "error", "mailbox", "missing", "positions", "rows",
+                 "streams", "view")  # fmt: skip
 
     def __init__(self, mailbox: Mailbox, positions: Sequence[int], columns: tuple[str, ...], reads_body: bool):
         self.mailbox = mailbox
@@ -29,6 +31,7 @@ class Chunk:
         self.bodies: dict[int, Body] = {}
         self.missing = False  # some messages have been removed for good
         self.corrupt: set[int] = set()  # indexes of messages whose octets cannot be read
+        self.error: MailError = Corrupt()  # why not
         self.streams = False  # some values are too long to be held
         self.content_ids: Sequence[int] = ()
         if columns or reads_body:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imapd.commands.fetch_chunk import Chunk
 from imapd.commands.fetch_items import Item
 from imapd.commands.fetch_sections import Stream
-from imapd.errors import Corrupt, Expunged
+from imapd.errors import Corrupt, Expunged, MailError
 from imapd.protocol.answers import Interrupted
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ COUNTED_OCTETS = {False: 1 << 20, True: 256 << 10}
 """A message counts no more than this: so much is held of it at most."""
 
 OUTPUT_OCTETS = 128 << 10
-PIECE_OCTETS = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,16 @@ class Plan:
 
     def rendered(self, mailbox: Mailbox, runs: Sequence[range]) -> Iterator[bytes]:
         """The replies for these positions. Raises, after all that can be told, what could not."""
-        corrupt = missing = False
+        error: MailError | None = None
+        missing = False
         for positions in self._chunks(mailbox, runs):
             chunk = Chunk(mailbox, positions, self.columns, self.reads_body)
             yield from self._chunk(chunk)
-            corrupt |= bool(chunk.corrupt)
+            if chunk.corrupt:
+                error = error or chunk.error
             missing |= chunk.missing
-        if corrupt:
-            raise Corrupt
+        if error:
+            raise error
         if missing:
             raise Expunged
 
@@ -70,8 +71,9 @@ class Plan:
         for index, row in enumerate(rows):
             if index in chunk.corrupt:
                 continue
-            if any(type(value) is Stream for value in row):
-                yield b"".join(pieces)
+            if any(isinstance(value, Stream) for value in row):
+                if pieces:
+                    yield b"".join(pieces)
                 pieces, size = [], 0
                 yield from self._streamed(chunk, index, row)
                 continue
@@ -80,30 +82,30 @@ class Plan:
             if size > OUTPUT_OCTETS:
                 yield b"".join(pieces)
                 pieces, size = [], 0
-        yield b"".join(pieces)
+        if pieces:
+            yield b"".join(pieces)
 
     def _streamed(self, chunk: Chunk, index: int, row: tuple[Any, ...]) -> Iterator[bytes]:
         """One message with values that are not held in memory."""
         body = chunk.body(index)
-        streams = [value for value in row if type(value) is Stream]
+        streams = [value for value in row if isinstance(value, Stream)]
         try:
             # A reply that has begun must be ended: so what is cut short is found out before.
             for stream in streams:
-                body.read(stream.offset + stream.length - 1, 1)
+                stream.check(body)
         except Corrupt:
             chunk.corrupt.add(index)
             return
         begin = b"* %d FETCH (" % row[0]
         for item, value in zip(self.items, row[1:], strict=True):
-            if type(value) is not Stream:
+            if not isinstance(value, Stream):
                 yield begin + item.form % value
             else:
                 yield begin + item.form % value.head
-                for offset in range(value.offset, value.offset + value.length, PIECE_OCTETS):
-                    try:
-                        yield body.read(offset, min(PIECE_OCTETS, value.offset + value.length - offset))
-                    except Corrupt as error:
-                        raise Interrupted("A message cannot be read to its end.") from error
+                try:
+                    yield from value.pieces(body)
+                except Corrupt as error:
+                    raise Interrupted("A message cannot be read to its end.") from error
             begin = b" "
         yield b")\r\n"
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imapd.commands.fetch_chunk import Chunk, Row
 from imapd.commands.fetch_items import BODY, ITEMS, Item
@@ -16,8 +16,13 @@ from imapd.mail.mime.limits import HEADER_OCTETS
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor
 
+if TYPE_CHECKING:
+    from imapd.mail.body import Body
+
 STREAMED_OCTETS = 256 << 10
 """Longer values are sent piece by piece and never held as a whole."""
+
+PIECE_OCTETS = 64 << 10
 
 FIELDS_BY_PATTERN = 24
 """With more names than this in one HEADER.FIELDS, a pattern of them all is slower than a set."""
@@ -42,6 +47,20 @@ class Stream:
     @property
     def head(self) -> bytes:
         return b"{%d}\r\n" % self.length
+
+    def check(self, body: Body) -> None:
+        """Raises errors.Corrupt where the message is shorter than it was."""
+        body.read(self.offset + self.length - 1, 1)
+
+    def pieces(self, body: Body) -> Iterator[bytes]:
+        return pieces(body, self.offset, self.length)
+
+
+def pieces(body: Body, offset: int, length: int) -> Iterator[bytes]:
+    """The octets from there, in order, a few at a time. Raises errors.Corrupt."""
+    end = offset + length
+    for at in range(offset, end, PIECE_OCTETS):
+        yield body.read(at, min(PIECE_OCTETS, end - at))
 
 
 @dataclass(frozen=True)
@@ -178,14 +197,21 @@ def section_item(cursor: Cursor, name: bytes, marks_seen: bool) -> Item:
         kind, chosen = b"HEADER", header_fields(names, negated=text.endswith(b".NOT"))
     cursor.expect(b"]")
     label = name + b"[" + label + b"]"
-    partial = None
-    if cursor.take(b"<"):
-        begin = cursor.number()
-        cursor.expect(b".")
-        partial = begin, cursor.nz_number()
-        cursor.expect(b">")
-        label += b"<%d>" % begin
-    return _item(label, Section(path, kind, chosen, partial), marks_seen)
+    wanted = partial(cursor)
+    if wanted:
+        label += b"<%d>" % wanted[0]
+    return _item(label, Section(path, kind, chosen, wanted), marks_seen)
+
+
+def partial(cursor: Cursor) -> Span | None:
+    """["<" number "." nz-number ">"]"""
+    if not cursor.take(b"<"):
+        return None
+    begin = cursor.number()
+    cursor.expect(b".")
+    count = cursor.nz_number()
+    cursor.expect(b">")
+    return begin, count
 
 
 def _item(label: bytes, section: Section, marks_seen: bool) -> Item:

@@ -183,9 +183,7 @@ class Account:
         if not grants or not path:
             raise errors.NotFound
         tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
-        found = folders.named_of_others(
-            self.database, self.organization_id, self.user_id, tree.mailbox_ids[0], path
-        )
+        found = folders.named_of_others(self.database, self.organization_id, self.user_id, tree.mailbox_ids[0], path)
         held = rights.held(grants, found.folder_id) if found else ""
         return Place(tree.prefix + path, tree, path, [found] if found else [], held, shared=True)
 
@@ -385,13 +383,14 @@ class Account:
         if full := quotas.refusing(self.database, self.organization_id, mailbox_id, octets):
             raise errors.OverQuota(root=full)
 
-    def append(self, name: str, drafts: Sequence[Draft]) -> Appended:
-        """All of them or none; durable when it returns. Raises as check_append."""
+    def append(self, name: str, drafts: Sequence[Draft], replaced: tuple[View, int] | None = None) -> Appended:
+        """All of them or none; durable when it returns. Raises as check_append. replaced: a message, by its UID, that
+        goes in the same moment; whether it may is checked in mail/mailbox.py."""
         announced, self._announced = self._announced, None
         place = announced if announced and announced.name == name else self._place_for_new(name)
         target = self._target(place)
         with refusals_noted(self.database, self.organization_id):
-            done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()))
+            done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
         self.announce(done.group_id)
         return Appended(done.uid_validity, range(done.first_uid, done.first_uid + len(drafts)))
 

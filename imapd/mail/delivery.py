@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imapd import errors
 from imapd.mail import flags
 from imapd.mail.mime.parse import parse
+from imapd.mail.mime.transfer import without_binary
 from imapd.storage import contents
 from imapd.storage.blobs import Spool
-from imapd.storage.messages import Appended
+from imapd.storage.messages import Appended, View
 
 if TYPE_CHECKING:
     from imapd.node import Node
@@ -39,12 +42,14 @@ class Octets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to be stored. seconds (since 1970) None: now; zone in minutes east."""
+    """A message to be stored. seconds (since 1970) None: now; zone in minutes east. binary: parts of it may hold any
+    octets, as their Content-Transfer-Encoding says; they are stored in base64."""
 
     literal: Octets
     flags: Sequence[str] = ()
     seconds: int | None = None
     zone: int = 0
+    binary: bool = False
 
 
 class Keeper(Protocol):
@@ -56,8 +61,29 @@ class Keeper(Protocol):
     reader: int | None
 
 
-def append(node: Node, organization_id: int, target: Any, drafts: Sequence[Draft], now: int) -> Appended:
-    """Stores all or none; durable when it returns. Raises errors.OverQuota, NoTarget, TooBig, Unavailable."""
+def append(
+    node: Node,
+    organization_id: int,
+    target: Any,
+    drafts: Sequence[Draft],
+    now: int,
+    replaced: tuple[View, int] | None = None,
+) -> Appended:
+    """Stores all or none; durable when it returns. replaced: a message, by its UID, that goes in the same moment.
+    Raises errors.OverQuota, NoTarget, TooBig, Unavailable, Expunged."""
+    with ExitStack() as made:
+        storable = [_storable(node, draft, made) for draft in drafts]
+        return _append(node, organization_id, target, storable, now, replaced)
+
+
+def _append(
+    node: Node,
+    organization_id: int,
+    target: Any,
+    drafts: Sequence[Draft],
+    now: int,
+    replaced: tuple[View, int] | None,
+) -> Appended:
     if any(draft.literal.size > node.settings.limits.message_octets for draft in drafts):
         raise errors.TooBig
     parsed = [_parsed(node, draft.literal) for draft in drafts]
@@ -76,7 +102,43 @@ def append(node: Node, organization_id: int, target: Any, drafts: Sequence[Draft
     for draft in drafts:
         mask, words = flags.split(draft.flags)
         marks.append((mask & target.keep_mask, words if target.keep_words else []))
-    return contents.append(node.database, organization_id, target.folder_id, parsed, dates, marks, target.reader)
+    return contents.append(
+        node.database, organization_id, target.folder_id, parsed, dates, marks, target.reader, replaced
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A message that is stored otherwise than it came."""
+
+    data: bytes
+    spool: Any
+    size: int
+
+
+def _storable(node: Node, draft: Draft, made: ExitStack) -> Draft:
+    """The draft as it can be stored, and sent to any client. What is made for it goes when `made` ends."""
+    if not draft.binary:
+        return draft
+    spool = draft.literal.spool
+    octets = draft.literal.data if spool is None else spool.octets()
+    if isinstance(octets, mmap):
+        made.callback(octets.close)
+    pieces = node.offload(without_binary, octets)
+    if pieces is None:
+        return draft
+    if spool is None:
+        data = b"".join(pieces)
+        return replace(draft, literal=Rewritten(data, None, len(data)))
+    rewritten = node.blobs.spool()
+    made.callback(rewritten.close)
+    node.offload(_write, rewritten, pieces)
+    return replace(draft, literal=Rewritten(b"", rewritten, rewritten.size))
+
+
+def _write(spool: Spool, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        spool.write(piece)
 
 
 def _parsed(node: Node, literal: Octets) -> Any:

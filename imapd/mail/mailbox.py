@@ -22,7 +22,7 @@ from imapd.storage import contents, messages
 from imapd.storage.messages import View
 
 if TYPE_CHECKING:
-    from imapd.mail.account import Account
+    from imapd.mail.account import Account, Appended, Draft
 
 SYSTEM_FLAGS = list(flags.BITS)
 
@@ -409,6 +409,17 @@ class Mailbox:
         self._index.learn(news)
         if self._index.known != before:
             self._announce()
+
+    def replace(self, position: int, to: str, draft: Draft) -> Appended:
+        """REPLACE: a new message in a mailbox of any namespace, and this one is gone; both or neither. pending() tells.
+        Raises errors.NoPermission, NoTarget, OverQuota, Expunged."""
+        if self.read_only or not {rights.DELETE, rights.EXPUNGE} <= set(self.rights):
+            raise errors.NoPermission
+        appended = self._account.append(to, [draft], (self._which, self.view.uids[position]))
+        self._announce()
+        self._index.stale = True
+        self.refresh()
+        return appended
 
     def copy(self, positions: Sequence[range], to: str) -> Copied:
         """COPY into a mailbox of any namespace. Raises errors.NoTarget, NoPermission, OverQuota."""

@@ -18,6 +18,7 @@ CODES: dict[type[BaseException], bytes] = {
     errors.TooBig: b"TOOBIG",
     errors.Expunged: b"EXPUNGEISSUED",
     errors.Corrupt: b"CORRUPTION",
+    errors.UnknownEncoding: b"UNKNOWN-CTE",
     errors.InUse: b"INUSE",
     errors.Unavailable: b"UNAVAILABLE",
     errors.AuthenticationFailed: b"AUTHENTICATIONFAILED",

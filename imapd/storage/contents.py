@@ -2,13 +2,14 @@
 """Contents: one row per distinct body within an organisation. Putting them in with their messages, and asking them."""
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from psycopg2 import extensions
 
-from imapd.storage.messages import Appended
+from imapd.storage.messages import Appended, View
 from imapd.storage.pool import Database, Prepared
+
 
 # bytea as bytes, wherever it comes from: a memoryview over a larger buffer would keep the whole answer alive.
 def _octets(value: Any, cursor: Any) -> bytes | None:
@@ -52,11 +53,16 @@ TYPES = {
 COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 
 
-def _append_statement(function: str, more: str = "") -> str:
+@cache
+def _append_statement(as_reader: bool, replacing: bool) -> Prepared:
     """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
+    function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
+    target = "%(folder_id)s::bigint"
+    if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
+        target = f"remove_replaced(%(organization_id)s, %(group)s, %(folder)s::bigint, %(replaced)s, {target})"
     columns = ", ".join(TYPES)
     given = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
-    return (
+    return Prepared(
         f"WITH given AS (SELECT * FROM unnest({given}) WITH ORDINALITY AS g({columns}, i)),"
         f" kept AS (INSERT INTO contents (organization_id, {columns}, thread_id)"
         f"   SELECT DISTINCT ON (sha256) %(organization_id)s, {columns},"
@@ -64,13 +70,9 @@ def _append_statement(function: str, more: str = "") -> str:
         "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
         " SELECT a.validity, a.first, a.grp"
         "   FROM (SELECT array_agg(kept.content_id ORDER BY given.i) AS ids FROM given JOIN kept USING (sha256)) c,"
-        f"       {function}(%(organization_id)s, %(folder_id)s, c.ids, %(size)s::bigint[], %(dates)s::bigint[],"
+        f"       {function}(%(organization_id)s, {target}, c.ids, %(size)s::bigint[], %(dates)s::bigint[],"
         f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
     )
-
-
-APPEND = Prepared(_append_statement("append_messages"))
-APPEND_AS = Prepared(_append_statement("append_messages_as", ", %(reader)s"))
 
 
 def append(
@@ -81,11 +83,14 @@ def append(
     dates: Sequence[tuple[int, int]],
     flags: Sequence[tuple[int, list[str]]],
     reader: int | None = None,
+    replaced: tuple[View, int] | None = None,
 ) -> Appended:
-    r"""Puts parsed contents into a folder, in order. dates: (seconds since 1970, minutes east); flags: (bits, keywords);
-    reader: whose own \Seen is set, where that is not the owner's.
+    r"""Puts parsed contents into a folder, in order. dates: seconds since 1970, minutes east; flags: bits, keywords;
+    reader: whose own \Seen is set, where that is not the owner's; replaced: a message, by its view and UID, that goes
+    in the same moment.
 
-    Raises errors.NoTarget, OverQuota, LimitReached: then nothing is stored. The octets must lie in the blob store.
+    Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done. The octets must lie in the blob
+    store.
     """
     params: dict[str, Any] = {name: [getattr(content, name) for content in contents] for name in TYPES}
     params.update(
@@ -96,7 +101,11 @@ def append(
         masks=[mask for mask, _ in flags],
         words=[" ".join(words) for _, words in flags],
     )
-    row = database.row(APPEND if reader is None else APPEND_AS, {**params, "reader": reader})
+    params["reader"] = reader
+    if replaced is not None:
+        view, params["replaced"] = replaced
+        params["group"], params["folder"] = view.group_id, view.folder_id
+    row = database.row(_append_statement(reader is not None, replaced is not None), params)
     assert row
     return Appended(*row)
 

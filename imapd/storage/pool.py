@@ -32,10 +32,11 @@ MEANING: dict[str, type[errors.MailError]] = {
     "IM004": errors.NoTarget,
     "IM005": errors.AlreadyExists,
     "IM006": errors.HasChildren,
+    "IM007": errors.Expunged,
     "23505": errors.AlreadyExists,
     "23503": errors.NotFound,
-    "55P03": errors.InUse,       # lock_not_available: lock_timeout
-    "57014": errors.InUse,       # query_canceled: statement_timeout
+    "55P03": errors.InUse,  # lock_not_available: lock_timeout
+    "57014": errors.InUse,  # query_canceled: statement_timeout
     "40001": errors.InUse,
     "40P01": errors.InUse,
 }

@@ -244,7 +244,7 @@ class TestLarge:
         pieces = self.replies("1 (UID BODY.PEEK[] FLAGS)")
         octets = b"* 1 FETCH (UID 10 BODY[] {%d}\r\n%b FLAGS (\\Seen))\r\n" % (len(self.LARGE), self.LARGE)
         assert b"".join(pieces) == octets
-        assert max(map(len, pieces)) <= fetch_plan.PIECE_OCTETS
+        assert max(map(len, pieces)) <= fetch_sections.PIECE_OCTETS
 
     def test_a_small_part_of_it_is_not(self):
         assert b"".join(self.replies("1 BODY.PEEK[]<9.5>")) == b"* 1 FETCH (BODY[]<9> {5}\r\nlarge)\r\n"
