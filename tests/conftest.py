@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.running.client import Client
+from tests.running.invariants import broken
 from tests.running.server import Demo
 
 
@@ -16,6 +17,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo = Demo(tmp_path_factory.mktemp("demo"))
     demo.start()
     yield demo
+    wrong = broken(demo.dsn, demo.data / "blobs")
+    assert not wrong, wrong
     assert demo.stop() == 0, demo.end_of_log()
 
 

@@ -33,10 +33,9 @@ class Places:
 
     def _node(self, name: str) -> Node:
         if name not in self.nodes:
-            data = self.demo.data
+            demo = self.demo
             node = Node(
-                self.directory / name, f"host={data}/run user=imapd dbname=imapd", f"unix://{data}/run/redis.sock",
-                data / "blobs", VARIATIONS[name],
+                self.directory / name, demo.dsn, demo.redis_url(), demo.data / "blobs", VARIATIONS[name]
             )  # fmt: skip
             node.start()
             self.nodes[name] = node

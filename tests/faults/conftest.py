@@ -6,23 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.running.server import Node, operator
+from imapd.storage import provision
+from imapd.storage.pool import Database
+from imapd.storage.schema import migrate
+from tests.running.invariants import broken
+from tests.running.server import Node
+from workers.demo_accounts import add_users
 from workers.embedded import Embedded
 
 USERS = [f"user{number}@example.com" for number in range(1, 9)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A private PostgreSQL and Redis with eight users in them."""
     with Embedded(tmp_path_factory.mktemp("services")) as services:
-        node = new_node(services, tmp_path_factory.mktemp("operator"))
-        config = ("--config", str(node.configuration))
-        operator("migrate", *config)
-        operator("org", "add", "Example", *config)
-        operator("domain", "add", "example.com", "--org", "Example", *config)
-        for user in USERS:
-            operator("user", "add", user, "--password-stdin", *config, text="password\n")
+        migrate(services.dsn)
+        database = Database(services.dsn)
+        provision.add_organization(database, "Example")
+        provision.add_domain(database, "Example", "example.com")
+        add_users(database, len(USERS))
+        database.close()
         yield services
 
 
@@ -42,3 +46,6 @@ def node(services: Embedded, tmp_path: Path) -> Iterator[Node]:
     assert node.process
     if node.process.poll() is None:
         node.kill_all()
+    services.restart_dead()
+    wrong = broken(services.dsn, services.data / "blobs")
+    assert not wrong, wrong

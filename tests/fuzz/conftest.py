@@ -3,7 +3,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -61,10 +60,9 @@ class Watch:
 @pytest.fixture(scope="module")
 def node(server: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """It counts failed logins in a Redis database of its own, so that nobody else is blocked for them."""
-    data = server.data
     node = Node(
-        tmp_path_factory.mktemp("fuzzed"), f"host={data}/run user=imapd dbname=imapd", f"unix://{data}/run/redis.sock?db=5",
-        Path(data / "blobs"), {"auth": {"block_after_failures": 1_000_000}},
+        tmp_path_factory.mktemp("fuzzed"), server.dsn, server.redis_url(5),
+        server.data / "blobs", {"auth": {"block_after_failures": 1_000_000}},
     )  # fmt: skip
     node.start()
     yield node

@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,10 +19,9 @@ LARGE = b"Subject: large\r\n\r\n" + (b"0123456789" * 7 + b"\r\n") * 30_000  # 2 
 @pytest.fixture(scope="module")
 def hasty(server: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node with little patience."""
-    data = server.data
     node = Node(
-        tmp_path_factory.mktemp("hasty"), f"host={data}/run user=imapd dbname=imapd", f"unix://{data}/run/redis.sock?db=6",
-        Path(data / "blobs"), {"limits": {"login_seconds": 2, "idle_seconds": 3, "output_stall_seconds": 2}},
+        tmp_path_factory.mktemp("hasty"), server.dsn, server.redis_url(6),
+        server.data / "blobs", {"limits": {"login_seconds": 2, "idle_seconds": 3, "output_stall_seconds": 2}},
     )  # fmt: skip
     node.start()
     yield node
@@ -146,7 +144,7 @@ def test_uids_end_where_they_end(node: Node, watch: Watch, server: Demo) -> None
     user = watch.new_user()
     with node.client(user) as client:
         client.append("INBOX", b"Subject: x\r\n\r\n")
-        database = psycopg2.connect(f"host={server.data}/run user=imapd dbname=imapd")
+        database = psycopg2.connect(server.dsn)
         with database, database.cursor() as cursor:
             cursor.execute(
                 "UPDATE folder_groups g SET uid_next = 4294967294 FROM folders f JOIN mailboxes m"

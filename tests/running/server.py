@@ -144,6 +144,14 @@ class Demo(Running):
         self.log = self.data / "imapd.log"  # of the server; what the demo says itself comes before it
         self._numbers = itertools.count(1)
 
+    @property
+    def dsn(self) -> str:
+        return f"host={self.data}/run user=imapd dbname=imapd"
+
+    def redis_url(self, number: int = 0) -> str:
+        """A database of its Redis: numbers other than 0 share wake-ups with the demo, and no counters."""
+        return f"unix://{self.data}/run/redis.sock?db={number}"
+
     def command(self) -> list[str]:
         return [
             "demo", "--data", str(self.data), "--imap-port", str(self.port), "--imaps-port", str(self.tls_port),
