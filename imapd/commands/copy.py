@@ -34,7 +34,7 @@ def parse_copy(cursor: Cursor) -> Copy:
     return Copy(messages, cursor.by_uid, to)
 
 
-@command("COPY", parse_copy, states=SELECTED, uid=True)
+@command("COPY", parse_copy, states=SELECTED, uid=True, reports_progress=True)
 def copy(session: Session, args: Copy) -> Generator[Output, None, Done | None]:
     positions = args.messages.positions(session.selected.view.uids, args.by_uid)
     copied = session.selected.copy(positions, args.to)

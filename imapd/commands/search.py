@@ -40,7 +40,7 @@ def parse_search(cursor: Cursor) -> Search:
         return Search(None, cursor.by_uid, returns, why)
 
 
-@command("SEARCH", parse_search, states=SELECTED, sends_expunge=False, uid=True)
+@command("SEARCH", parse_search, states=SELECTED, sends_expunge=False, uid=True, reports_progress=True)
 def search(session: Session, args: Search) -> Iterator[Output]:
     try:
         if args.refused:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CAPABILITIES = (Capability(b"MOVE", rfc=6851, states=AUTHENTICATED_UP),)
 
 
-@command("MOVE", parse_copy, states=SELECTED, uid=True, rfc=6851, capability="MOVE")
+@command("MOVE", parse_copy, states=SELECTED, uid=True, rfc=6851, capability="MOVE", reports_progress=True)
 def move(session: Session, args: Copy) -> Generator[Output, None, Done | None]:
     """move = "MOVE" SP sequence-set SP mailbox"""
     modseq = session.selected.modseq

@@ -74,7 +74,10 @@ def sort_criterion(cursor: Cursor) -> Criterion:
     return Criterion(SORT_KEYS[word], reverse)
 
 
-@command("SORT", parse_sort, states=SELECTED, sends_expunge=False, uid=True, rfc=5256, capability="SORT")
+@command(
+    "SORT", parse_sort, states=SELECTED, sends_expunge=False, uid=True, rfc=5256, capability="SORT",
+    reports_progress=True,
+)  # fmt: skip
 def sort(session: Session, args: Sort) -> Iterator[Output]:
     try:
         if args.refused:

@@ -41,8 +41,9 @@ def parse_thread(cursor: Cursor) -> Thread:
 
 
 @command(
-    "THREAD", parse_thread, states=SELECTED, sends_expunge=False, uid=True, rfc=5256, capability="THREAD=REFERENCES"
-)
+    "THREAD", parse_thread, states=SELECTED, sends_expunge=False, uid=True, rfc=5256, capability="THREAD=REFERENCES",
+    reports_progress=True,
+)  # fmt: skip
 def thread(session: Session, args: Thread) -> Iterator[Output]:
     mailbox = session.selected
     positions, threads = mailbox.threads(args.criteria, args.algorithm)

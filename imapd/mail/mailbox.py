@@ -76,6 +76,7 @@ class Mailbox:
         "is_ahead",
         "mailbox_id",
         "name",
+        "progress",
         "quota_warned",
         "read_only",
         "recent_uids",
@@ -110,6 +111,7 @@ class Mailbox:
         self.quota_warned = 0  # the highest threshold, in percent, that a quota of it had reached when it was opened
         self.recent_uids: set[int] = set()
         self._counts_recent = counts_recent
+        self.progress: tuple[int | None, int | None] = search.NO_PROGRESS  # of a long search: done, of how many
         self.is_ahead = False  # some modseqs of the view are above its own: an expunge that came before is not yet told
         self._told_messages = 0  # how many messages the client believes to be here
         self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them

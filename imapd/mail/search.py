@@ -149,6 +149,10 @@ class Thread:
     thread_id: int
 
 
+AT_ONCE = 100_000
+"""So many contents are looked into by one statement; of more, a client can be told how far it is."""
+NO_PROGRESS = (None, None)
+
 COMPARE: dict[str, Callable[[int, int], bool]] = {
     "<": int.__lt__,
     "<=": int.__le__,
@@ -158,7 +162,8 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 
 
 def search(mailbox: Mailbox, criterion: Any) -> list[int]:
-    """Positions of the messages that meet the criterion, ascending. One statement at most, and one for save dates."""
+    """Positions of the messages that meet the criterion, ascending. One statement for 100,000 contents, and one
+    for save dates."""
     view = mailbox.view
     count = len(view.uids)
     evaluation = Evaluation(mailbox, view)
@@ -185,9 +190,18 @@ class Evaluation:
         for part in criterion.criteria if isinstance(criterion, And) else ():
             if not any(content_leaves(part)):
                 candidates &= self.mask(part)
-        ids = set(compress(self.view.content_ids, candidates.to_bytes(len(self.view.uids), "little")))
         tests = [test(leaf) for leaf in leaves]
         self.hits = {leaf: {} for leaf in leaves}
+        ids = sorted(set(compress(self.view.content_ids, candidates.to_bytes(len(self.view.uids), "little"))))
+        try:
+            for start in range(0, len(ids), AT_ONCE):
+                if len(ids) > AT_ONCE:
+                    self.mailbox.progress = (start, len(ids))
+                self._ask(ids[start : start + AT_ONCE], leaves, tests)
+        finally:
+            self.mailbox.progress = NO_PROGRESS
+
+    def _ask(self, ids: list[int], leaves: list[Any], tests: list[tuple[str, ...]]) -> None:
         for content_id, *answers in self.mailbox.matching(ids, tests):
             for leaf, answer in zip(leaves, answers, strict=True):
                 if answer is not False:

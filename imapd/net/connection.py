@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gevent import getcurrent
@@ -26,6 +26,7 @@ from imapd.settings import Limits
 NEVER = float("inf")
 _READ, _WRITE = 1, 2  # the event masks of libev and libuv
 _FLUSH_AT = 32 << 10
+REPORT_SECONDS = 10  # RFC 9585 section 4: not so often that it is a burden
 _REST_SECONDS = 30  # after so long without a command a compressed connection gives memory back
 _TURN_SECONDS = 0.01  # so long one client is served while others wait
 _SCRATCH = memoryview(bytearray(64 << 10))  # every recv of the worker goes through it: nobody switches meanwhile
@@ -40,8 +41,9 @@ class Connection:
 
     __slots__ = (
         "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_deflate", "_ended", "_farewell", "_hub",
-        "_limits", "_login_until", "_out", "_out_octets", "_reader", "_socket", "_tls", "_turn_began", "_waiting",
-        "_woken", "in_command", "is_loopback", "is_tls", "listener", "peer", "received_at",
+        "_left", "_limits", "_login_until", "_out", "_out_octets", "_reader", "_report", "_report_at", "_socket",
+        "_tls", "_turn_began", "_waiting", "_woken", "in_command", "is_loopback", "is_tls", "listener", "peer",
+        "received_at",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +80,9 @@ class Connection:
         self._ahead: bytes | None = None
         self._out: list[bytes] = []
         self._out_octets = 0
+        self._left = b""  # octets for the socket that it did not take at once
+        self._report: Callable[[], bytes] | None = None
+        self._report_at = NEVER
         _set_options(plain)
 
     # Reading
@@ -192,8 +197,10 @@ class Connection:
         self._ended = True
         if self._deflate:
             farewell = self._deflate.deflate(farewell)
+        if self._tls:
+            farewell = self._tls.encrypt(memoryview(farewell))
         try:
-            self._socket.send(self._tls.encrypt(memoryview(farewell)) if self._tls else farewell)
+            self._socket.send(self._left + farewell)
         except OSError:
             pass  # who takes nothing hears no farewell
 
@@ -238,20 +245,41 @@ class Connection:
 
     def flush(self) -> None:
         """Sends what is collected, now."""
-        if not self._out:
+        if not self._out and not self._left:
             return
+        for octets in self._taken() if self._out else (b"",):
+            self._write_socket(octets)
+        self._give_way()
+
+    def _taken(self) -> Iterator[bytes]:
+        """What is collected, as it goes over the wire."""
         octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
         self._out_octets = 0
         if self._deflate:
             octets = self._deflate.deflate(octets)
-        if self._tls:
-            view = memoryview(octets)
-            for start in range(0, len(view), RECORD_OCTETS):
-                self._write_socket(self._tls.encrypt(view[start : start + RECORD_OCTETS]))
-        else:
-            self._write_socket(octets)
-        self._give_way()
+        if self._tls is None:
+            yield octets
+            return
+        view = memoryview(octets)
+        for start in range(0, len(view), RECORD_OCTETS):
+            yield self._tls.encrypt(view[start : start + RECORD_OCTETS])
+
+    def report(self, line: Callable[[], bytes] | None) -> None:
+        """As long as a command works and says nothing, `line()` goes to the client now and then. None: it is done."""
+        self._report = line
+        self._report_at = time.monotonic() + REPORT_SECONDS if line else NEVER
+
+    def _say_now(self, octets: bytes) -> None:
+        """What is collected and this, as far as the client takes it at once: for the sweep, while the session waits for
+        something else than its client. The rest goes out before anything that the session says."""
+        if not self._left:
+            self._out.append(octets)
+            self._left = b"".join(self._taken())
+        try:
+            self._left = self._left[self._socket.send(self._left) :]
+        except OSError:
+            pass  # the session will notice when it speaks
 
     def _flush_or_end(self) -> None:
         try:
@@ -260,7 +288,8 @@ class Connection:
             self._ended = True
 
     def _write_socket(self, octets: bytes) -> None:
-        view = memoryview(octets)
+        view = memoryview(self._left + octets if self._left else octets)
+        self._left = b""
         writer: Any = None
         until = 0.0
         try:
@@ -365,6 +394,9 @@ class Connection:
         """Called once a second for every connection."""
         if now >= self._deadline:
             self._resume_soon()
+        if self._report is not None and now >= self._report_at and not self._ended:
+            self._report_at = now + REPORT_SECONDS
+            self._say_now(self._report())
         if self._deflate and now >= self.received_at + _REST_SECONDS:
             self._deflate.rest()
 

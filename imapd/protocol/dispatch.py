@@ -142,9 +142,14 @@ def _run(session: Session, registered: Command, args: Any) -> Done | None:
     send, utf8 = session.connection.send, session.utf8
     handler = registered.handler(session, args)
     octets = b"\r\n"
+    reports = registered.reports_progress
+    if reports:
+        session.connection.report(session.in_progress)
     try:
         while True:
             output = next(handler)
+            if reports:
+                session.connection.report(None)
             octets = output if type(output) is bytes else output.encode(utf8)
             send(octets)
     except StopIteration as end:
@@ -156,6 +161,8 @@ def _run(session: Session, registered: Command, args: Any) -> Done | None:
         log.exception("response not finished", session=session.id, command=registered.name.decode("ascii"))
         raise answers.Interrupted from error
     finally:
+        if reports:
+            session.connection.report(None)
         handler.close()  # after a lost connection, what the handler holds goes now
 
 

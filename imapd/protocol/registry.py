@@ -59,6 +59,7 @@ class Command:
     capability: bytes | None = None
     by_uid: bool = False
     tells_news: bool = True
+    reports_progress: bool = False
 
     @property
     def file(self) -> str:
@@ -103,6 +104,7 @@ def command(
     rfc: int = 3501,
     capability: str | None = None,
     tells_news: bool = True,
+    reports_progress: bool = False,
 ) -> Callable[[Handler], Command]:
     """Makes a command of a handler: a generator function of (session, what `parse` returned).
 
@@ -110,12 +112,14 @@ def command(
     arguments, and the handler gets None. `uid`: "UID <name>" exists too and may always tell expunges; its cursor has
     by_uid set. `spools`: literals over 64 KiB go to the blob store as they come. `announce` is asked before a literal
     is taken and raises a MailError to refuse it. Without `tells_news` nothing follows that has happened meanwhile.
+    `reports_progress`: it may work for long before it yields anything, and the client is told so.
     """
 
     def register(handler: Handler) -> Command:
         return Command(
             name.encode("ascii"), parse, handler, states, sends_expunge, uid, spools, announce, literal_octets, rfc,
             capability.encode("ascii") if capability else None, tells_news=tells_news,
+            reports_progress=reports_progress,
         )  # fmt: skip
 
     return register

@@ -19,6 +19,7 @@ from imapd.protocol.capability import advertised
 from imapd.protocol.registry import Done
 from imapd.protocol.states import State
 from imapd.wire.encode import flags as flag_list
+from imapd.wire.encode import quoted
 from imapd.wire.framing import Framer
 from imapd.wire.responses import Bye, Exists, Expunge, FetchFlags, Flags, Ok, Output, Recent, Vanished
 from imapd.wire.sequence import SequenceSet, compact
@@ -40,6 +41,10 @@ IMAP4REV2 = b"IMAP4rev2"
 def _one_for_all(names: frozenset[bytes]) -> frozenset[bytes]:
     """Thousands of sessions have enabled the same."""
     return names
+
+
+def _nil_or(number: int | None) -> bytes:
+    return b"NIL" if number is None else b"%d" % number
 
 
 class Session:
@@ -216,6 +221,12 @@ class Session:
         if CONDSTORE not in self.enabled or self.selected.modseq == modseq:
             return None
         return Done(code=b"HIGHESTMODSEQ %d" % self.selected.modseq)
+
+    def in_progress(self) -> bytes:
+        """What the client of a command that works for long is told: how far it is, where that is known (RFC 9585)."""
+        done, total = (b"NIL", b"NIL") if self.selected is None else map(_nil_or, self.selected.progress)
+        code = b"INPROGRESS (%b %b %b)" % (quoted(self.tag), done, total)
+        return Ok("Still at work.", code).encode(self.utf8)
 
     def read_line(self) -> bytes:
         """A line that is no command, when the client sends it; everything said so far is sent before."""

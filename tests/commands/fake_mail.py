@@ -38,6 +38,9 @@ class Connection:
     def authenticated(self):
         pass
 
+    def report(self, line):
+        pass
+
 
 class Spool:
     def __init__(self):
@@ -74,6 +77,7 @@ class Mailbox:
     first_unseen = None
     may_expunge = True
     quota_warned = 0
+    progress = (None, None)
 
     def __init__(self, name, uids=(), read_only=False):
         self.name = name

@@ -176,7 +176,7 @@ def test_blocks_of_nothing_do_not_hold_up_others() -> None:
     ticker = gevent.spawn(tick)
     assert made.connection.receive() == COMMAND
     ticker.kill()
-    assert len(turns) > 3
+    assert len(turns) > 1
     assert max(later - sooner for sooner, later in pairwise(turns)) < 0.2
 
 

@@ -59,6 +59,9 @@ class Connection:
         self.is_tls = True
         self.sent.append(b"<TLS>\r\n")
 
+    def report(self, line):
+        self.reporting = line
+
     def start_compression(self):
         self.is_compressed = True
         self.sent.append(b"<DEFLATE>\r\n")
