@@ -2,16 +2,18 @@
 """What a worker knows of a view of messages: loaded once, packed, shared by its sessions, kept current by modseq.
 
 Knowledge is a chain of snapshots that never change. Each session stands at the snapshot that its client has been told
-of and walks on along the steps; a snapshot that nobody stands at any more is garbage. So sessions share one copy, need
-no locks, and sequence numbers are each session's own.
+of and walks on along the steps; a snapshot that nobody stands at any more is bridged, or garbage. So sessions share one
+copy, need no locks, and sequence numbers are each session's own.
 """
 
 import threading
 import time
+import weakref
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from heapq import merge
 from typing import Any
 
 from imapd.mail import flags
@@ -43,9 +45,13 @@ class FlagSets:
 
 
 class Snapshot:
-    """A view at one modseq: columns in order of UID. `step` leads to the next one, once there is one."""
+    """A view at one modseq: columns in order of UID. `step` leads to the next one, once there is one.
 
-    __slots__ = (*COLUMNS, "flag_bytes", "flag_sets", "keywords", "modseq", "step", "uid_next")
+    Whoever comes to stand here counts in `standing`, and calls leave() as he goes on.
+    """
+
+    _KNOWS = (*COLUMNS, "flag_bytes", "flag_sets", "keywords", "modseq", "uid_next")
+    __slots__ = (*_KNOWS, "__weakref__", "former", "standing", "step")
 
     uids: "array[int]"
     flag_numbers: "array[int]"
@@ -62,8 +68,32 @@ class Snapshot:
         self.flag_sets = sets.sets
         self.flag_bytes = sets.rendered
         self.step: Step | None = None
+        self.former: weakref.ref[Snapshot] | None = None  # whose step leads here
+        self.standing = 0
         for name in COLUMNS:
             setattr(self, name, columns[name])
+
+    def leave(self) -> None:
+        self.standing -= 1
+        self.bridge()
+
+    def bridge(self) -> None:
+        """Where nobody stands here, but somebody at an earlier snapshot, the step to this one becomes a step past it:
+        however far a session lags behind, the snapshots between are not kept for it. Only what it may be told now and
+        what has to wait for an expunge stay two steps."""
+        former = self.former() if self.former else None
+        if self.standing or self.step is None or former is None or former.step is None:
+            return
+        if former.step.expunged or not self.step.expunged:
+            former.step.join(self.step, len(former.uids))
+            self.step.snapshot.former = self.former
+
+    def copy(self) -> "Snapshot":
+        """One that is in no chain."""
+        made = Snapshot.__new__(Snapshot)
+        for name in self._KNOWS:
+            setattr(made, name, getattr(self, name))
+        return made
 
     def columns(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in COLUMNS}
@@ -82,13 +112,30 @@ class Step:
     """From one snapshot to the next. expunged: positions in the former, ascending; flagged: UIDs by the modseq of the
     change; added: how many came."""
 
-    __slots__ = ("added", "expunged", "flagged", "snapshot")
+    __slots__ = ("_weight", "added", "expunged", "flagged", "snapshot")
 
     def __init__(self, expunged: list[int], flagged: list[tuple[int, list[int]]], added: int, snapshot: Snapshot):
         self.expunged = expunged
         self.flagged = flagged
         self.added = added
         self.snapshot = snapshot
+        self._weight = sum(len(uids) for _, uids in flagged)
+
+    def join(self, follower: "Step", count: int) -> None:
+        """Becomes this step and the one after it. count: how many messages there are where this one begins."""
+        gone = self.expunged
+        old = bisect_left(follower.expunged, count - len(gone))  # the others that it expunges have come with this one
+        if old:
+            shifted = [at - number for number, at in enumerate(gone)]
+            self.expunged = list(merge(gone, (at + bisect_right(shifted, at) for at in follower.expunged[:old])))
+        self.added += follower.added - (len(follower.expunged) - old)
+        self.snapshot = there = follower.snapshot
+        self.flagged.extend(follower.flagged)
+        self._weight += follower._weight
+        if self._weight > 2 * len(there.uids) + 1000:  # whose change each was is forgotten
+            every = {uid for _, uids in self.flagged for uid in uids}
+            self.flagged = [(0, [uid for uid in there.uids if uid in every])]
+            self._weight = len(self.flagged[0][1])
 
 
 class Index:
@@ -203,7 +250,8 @@ class Index:
             if not expunged:
                 columns = {name: column[:] for name, column in columns.items()}
             self._extend(columns, news, first_new)
-        flagged = [(news.modseq or 0, changed)] if news.whole else _flagged(old, news)
+        # Where it is not known which change did what, all is told: 0 is no modseq of a session's own.
+        flagged = [(0, changed)] if news.whole else _flagged(old, news)
         self._advance(expunged, flagged, added, news.modseq or 0, news.uid_next, news.keywords, columns)
 
     def _rewrite(self, old: Snapshot, columns: dict[str, Any], news: News, count: int) -> list[int]:
@@ -249,9 +297,10 @@ class Index:
         columns: dict[str, Any],
     ) -> None:
         assert self.newest is not None
-        snapshot = Snapshot(modseq, uid_next, keywords, self._sets, columns)
-        self.newest.step = Step(expunged, flagged, added, snapshot)
-        self.newest = snapshot
+        old, self.newest = self.newest, Snapshot(modseq, uid_next, keywords, self._sets, columns)
+        old.step = Step(expunged, flagged, added, self.newest)
+        self.newest.former = weakref.ref(old)
+        old.bridge()
 
 
 def _flagged(old: Snapshot, news: News) -> list[tuple[int, list[int]]]:

@@ -63,6 +63,7 @@ class Mailbox:
 
     __slots__ = (
         "_account",
+        "_at",
         "_counts_recent",
         "_flagged",
         "_index",
@@ -134,7 +135,9 @@ class Mailbox:
             index.stale = False  # nothing has happened since it was idle
         if index.newest is None:
             raise errors.NotFound
-        self.view: Snapshot = index.newest
+        self._at: Snapshot = index.newest  # where the session stands in the chain
+        self._at.standing += 1
+        self.view: Snapshot = self._at  # the same, or a copy of it with flags of its own
         self._keywords_told = len(self.view.keywords)
         self._told_messages = len(self.view.uids)
         if self.read_only:
@@ -225,7 +228,7 @@ class Mailbox:
             return NOTHING
         if self._index.stale:
             self.refresh()
-        if self.view.step is None and self._owed is None and not self._rights_changed:
+        if self._at.step is None and self._owed is None and not self._rights_changed:
             return NOTHING
         self._walk(may_expunge)
         told, self._owed = self._owed or Told(), None
@@ -244,7 +247,7 @@ class Mailbox:
     def _walk(self, may_expunge: bool) -> None:
         """Goes along the chain as far as the client may be told, and gathers what it will be told."""
         told = self._owed = self._owed or Told()
-        while (step := self.view.step) is not None:
+        while (step := self._at.step) is not None:
             if step.expunged and not may_expunge:
                 return
             for at in reversed(step.expunged):
@@ -260,7 +263,10 @@ class Mailbox:
                 # Most are what other readers have seen, which is nothing to this one.
                 flagged = (uid for uid in flagged if not _same_flags(self.view, step.snapshot, uid))
             self._flagged.update(flagged)
-            self.view = step.snapshot
+            left, self._at = self._at, step.snapshot
+            self.view = self._at
+            self._at.standing += 1
+            left.leave()
             self.is_ahead = False
             if step.added:
                 self._take_recent(step.added)
@@ -342,7 +348,7 @@ class Mailbox:
     def _gone(self, positions: Sequence[range]) -> list[int]:
         """UIDs of those positions whose message is no more, which the client has not been told yet."""
         newest = self._index.newest
-        if self.view.step is None or newest is None:
+        if self._at.step is None or newest is None:
             return []
         uids = self.view.uids
         return [uids[at] for span in positions for at in span if newest.position(uids[at]) is None]
@@ -366,11 +372,9 @@ class Mailbox:
         way: then the view gets flags of its own."""
         self._walk(may_expunge=False)
         newest = self._index.newest
-        if self.view.step is None or newest is None:
+        if self._at.step is None or newest is None:
             return
-        view = Snapshot.__new__(Snapshot)
-        for name in Snapshot.__slots__:
-            setattr(view, name, getattr(self.view, name))
+        view = self.view.copy()
         view.flag_numbers, view.modseqs = view.flag_numbers[:], view.modseqs[:]
         view.keywords = newest.keywords
         for span in positions:
@@ -511,6 +515,7 @@ class Mailbox:
 
     def close(self) -> None:
         self.unwatch()
+        self._at.leave()
         self._account.closed(self)
         self._account.node.indexes.release(self._which, self.uid_validity)
 

@@ -65,6 +65,7 @@ class Client:
 
     def __init__(self, snapshot: Snapshot):
         self.at = snapshot
+        self.at.standing += 1
         self.uids = list(snapshot.uids)
         self.flags = {
             uid: snapshot.flag_bytes[number] for uid, number in zip(snapshot.uids, snapshot.flag_numbers, strict=True)
@@ -74,7 +75,9 @@ class Client:
         while (step := self.at.step) is not None:
             for position in reversed(step.expunged):
                 del self.flags[self.uids.pop(position)]
-            self.at = step.snapshot
+            left, self.at = self.at, step.snapshot
+            self.at.standing += 1
+            left.leave()
             for uid in self.at.uids[len(self.uids) :]:
                 self.uids.append(uid)
                 self.flags[uid] = self._flags_of(uid)
@@ -95,20 +98,21 @@ CHANGES = st.lists(
         st.sets(st.integers(1, 30), max_size=12),
         st.integers(0, 31),
         st.sampled_from(["ask", "late", "old", "pruned"]),
+        st.integers(0, 3),
     ),
     max_size=25,
 )
 
 
 @given(CHANGES)
-def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int], int, str]]) -> None:
+def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int], int, str, int]]) -> None:
     folder = Folder()
     index = Index(None, View(1, 1, None))
     index.learn(folder.news(0))
     assert index.newest
     clients = [Client(index.newest)]
     kept = folder.news(folder.modseq)
-    for kind, chosen, flags, how in changes:
+    for kind, chosen, flags, how, listener in changes:
         before = index.known
         folder.change(kind, chosen, flags)
         if how == "ask":
@@ -121,7 +125,10 @@ def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int],
         else:
             index.learn(folder.news(index.known, floor=folder.modseq))
         clients.append(Client(index.newest))
-        clients[0].hear()
+        clients[listener % len(clients)].hear()
+        if len(clients) > 3:
+            clients.pop(1).at.leave()
+        assert chain(clients) <= 2 * len(clients) + 1
     index.learn(folder.news(index.known))
     for client in clients:
         client.hear()
@@ -131,6 +138,38 @@ def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int],
         }
         assert list(client.at.modseqs) == [folder.rows[uid][0] for uid in client.uids]
         assert list(client.at.content_ids) == [uid * 10 for uid in client.uids]
+
+
+def chain(clients: list[Client]) -> int:
+    """How many snapshots are kept."""
+    found: dict[int, Snapshot] = {}
+    for client in clients:
+        at: Snapshot | None = client.at
+        while at is not None:
+            found[id(at)] = at
+            at = at.step.snapshot if at.step else None
+    return len(found)
+
+
+def test_a_session_that_lags_behind_keeps_little() -> None:
+    folder = Folder()
+    folder.change("add", set(), 0)
+    index = Index(None, View(1, 1, None))
+    index.learn(folder.news(0))
+    assert index.newest
+    late, present = Client(index.newest), Client(index.newest)
+    for number in range(3000):
+        kind = ("add", "flag", "flag", "expunge" if number % 20 == 0 else "add")[number % 4]
+        folder.change(kind, set(range(folder.uid_next - 20, folder.uid_next)), number % 32)
+        index.learn(folder.news(index.known))
+        present.hear()
+    assert chain([late, present]) <= 3
+    step = late.at.step
+    while step:
+        assert sum(len(uids) for _, uids in step.flagged) <= 2 * len(step.snapshot.uids) + 1000
+        step = step.snapshot.step
+    late.hear()
+    assert (late.uids, late.flags) == (present.uids, present.flags)
 
 
 def test_a_folder_that_is_gone_is_empty() -> None:
