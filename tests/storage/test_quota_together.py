@@ -63,7 +63,8 @@ class Writer:
         self.done: Counter[str] = Counter()
 
     def __call__(self) -> None:
-        deeds = [self.append] * 5 + [self.copy, self.move, self.move, self.expunge, self.expunge, self.rename, self.delete]
+        deeds = [self.append] * 5 + [self.copy, self.move, self.move, self.expunge, self.expunge, self.replace]
+        deeds += [self.rename, self.delete]
         while time.monotonic() < self.until:
             deed = self.chance.choice(deeds)
             try:
@@ -71,7 +72,7 @@ class Writer:
                 self.done[deed.__name__] += 1
             except errors.OverQuota:
                 self.done["over quota"] += 1
-            except (errors.NotFound, errors.AlreadyExists, errors.Cannot):
+            except (errors.NotFound, errors.AlreadyExists, errors.Cannot, errors.Expunged):
                 pass
             except errors.InUse:  # a deadlock with other renames that several attempts did not get past
                 self.done["in use"] += 1
@@ -96,6 +97,14 @@ class Writer:
             count = min(len(mailbox.view.uids), self.chance.choice([1, 2, 10]))
             if count:
                 getattr(mailbox, verb)([range(0, count)], self.folder())
+        finally:
+            mailbox.close()
+
+    def replace(self) -> None:
+        mailbox = self.account.open(self.folder())
+        try:
+            if mailbox.view.uids:
+                mailbox.replace(0, self.folder(), letter(self.chance.choice([50, 2000]), self.chance.randrange(50)))
         finally:
             mailbox.close()
 
@@ -160,7 +169,7 @@ def test_any_interleaving_ends_with_usage_as_counted_and_never_above_a_limit(
     assert seen == [] and over(store) == []
     assert drift(store) == []
     done = sum((writer.done for writer in writers), Counter())
-    assert all(done[deed] for deed in ("append", "copy", "move", "expunge", "over quota")), done
+    assert all(done[deed] for deed in ("append", "copy", "move", "expunge", "replace", "over quota")), done
 
 
 @pytest.mark.parametrize("holder", ["example.com", "user", "mailbox"])
