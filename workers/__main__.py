@@ -7,9 +7,6 @@ if sys.argv[1:2] == ["imap"]:
     from gevent import monkey
 
     monkey.patch_all()
-    from psycogreen.gevent import patch_psycopg
-
-    patch_psycopg()
 
 import importlib
 import os

@@ -150,7 +150,10 @@ class Database:
             connection.autocommit = False
             try:
                 yield Transaction(self, connection)
-                connection.commit()
+                try:
+                    connection.commit()
+                except psycopg2.Error as error:
+                    raise meaning(error) from error
             except BaseException:
                 if not connection.closed:
                     connection.rollback()
@@ -163,12 +166,13 @@ class Database:
     def alone(self, key: int) -> Iterator[bool]:
         """Whether we are the only one, on all nodes, within this block: a lock of PostgreSQL that a crash gives up."""
         with self._connection() as connection:
-            won = self._statement(connection, "SELECT pg_try_advisory_lock(%s)", (key,), fetch=True)[0][0]
+            by_it = Transaction(self, connection)
+            (won,) = by_it.rows("SELECT pg_try_advisory_lock(%s)", (key,))[0]
             try:
                 yield won
             finally:
                 if won and not connection.closed:
-                    self._statement(connection, "SELECT pg_advisory_unlock(%s)", (key,), fetch=False)
+                    by_it.execute("SELECT pg_advisory_unlock(%s)", (key,))
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
@@ -235,6 +239,7 @@ class Database:
                 keepalives_idle=30,
                 keepalives_interval=10,
                 keepalives_count=3,
+                tcp_user_timeout=30_000,  # a network that is gone is noticed where something is under way, too
             )
         except psycopg2.OperationalError as error:
             raise errors.Unavailable from error
