@@ -17,7 +17,7 @@ from workers.embedded import Embedded
 USERS = [f"user{number}@example.com" for number in range(1, 9)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A private PostgreSQL and Redis with eight users in them."""
     with Embedded(tmp_path_factory.mktemp("services")) as services:
