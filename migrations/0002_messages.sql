@@ -178,6 +178,70 @@ BEGIN
     VALUES (org, grp, now_modseq, int8multirange(int8range(append_messages.first, append_messages.first + number)));
 END $$;
 
+-- The flags that STORE leaves where these were held. op: '+', '-', or '=' within may_mask.
+CREATE FUNCTION flags_after(op text, held integer, mask integer, may_mask integer) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE op WHEN '+' THEN held | mask WHEN '-' THEN held & ~mask ELSE (held & ~may_mask) | mask END
+$$;
+
+-- Brings the counters to what a STORE will leave, while the old flags are still to be seen.
+CREATE FUNCTION count_flags(org bigint, grp bigint, folder bigint, targets int8multirange, op text, mask integer,
+                            may_mask integer) RETURNS void
+LANGUAGE sql AS $$
+    SELECT charge(org, t.folder_id, 0, 0, t.not_seen, t.to_delete, t.to_delete_octets)
+      FROM (SELECT m.folder_id,
+                   count(*) FILTER (WHERE m.new & 8 = 0) - count(*) FILTER (WHERE m.flags & 8 = 0) AS not_seen,
+                   count(*) FILTER (WHERE m.new & 4 <> 0) - count(*) FILTER (WHERE m.flags & 4 <> 0) AS to_delete,
+                   (coalesce(sum(m.size) FILTER (WHERE m.new & 4 <> 0), 0)
+                    - coalesce(sum(m.size) FILTER (WHERE m.flags & 4 <> 0), 0))::bigint AS to_delete_octets
+              FROM (SELECT m.folder_id, m.size, m.flags, flags_after(op, m.flags, mask, may_mask) AS new
+                      FROM messages_in(org, grp, folder, targets) m) m
+             WHERE m.new <> m.flags
+             GROUP BY m.folder_id ORDER BY m.folder_id) t
+$$;
+
+-- Changes system flags alone, which is nearly every STORE. Where it is about one flag, each row that changes is one more
+-- or one less of it, and nothing has to be counted before. A single run of UIDs needs no look-up of places.
+CREATE FUNCTION change_flags(org bigint, grp bigint, folder bigint, targets int8multirange, op text, mask integer,
+                             may_mask integer, now_modseq bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    changed bigint[];
+    tally record;
+    sign integer := CASE op WHEN '+' THEN 1 WHEN '-' THEN -1 END;
+    one_run boolean := targets = int8multirange(range_merge(targets));
+    scattered int8multirange := CASE WHEN targets = int8multirange(range_merge(targets)) THEN '{}' ELSE targets END;
+BEGIN
+    IF sign IS NULL OR mask NOT IN (1, 2, 4, 8, 16) THEN
+        PERFORM count_flags(org, grp, folder, targets, op, mask, may_mask);
+        sign := 0;
+    END IF;
+    FOR tally IN
+        WITH in_run AS (
+            UPDATE messages m SET modseq = now_modseq, flags = flags_after(op, m.flags, mask, may_mask)
+             WHERE one_run AND m.organization_id = org AND m.group_id = grp
+               AND m.uid >= lower(targets) AND m.uid < upper(targets) AND (folder IS NULL OR m.folder_id = folder)
+               AND m.flags <> flags_after(op, m.flags, mask, may_mask)
+            RETURNING m.uid, m.folder_id, m.size),
+        in_place AS (
+            UPDATE messages m SET modseq = now_modseq, flags = flags_after(op, m.flags, mask, may_mask)
+              FROM messages_in(org, grp, folder, scattered) found
+             WHERE m.ctid = found.place AND m.flags <> flags_after(op, m.flags, mask, may_mask)
+            RETURNING m.uid, m.folder_id, m.size)
+        SELECT u.folder_id, count(*) AS number, sum(u.size)::bigint AS octets, array_agg(u.uid) AS uids
+          FROM (SELECT * FROM in_run UNION ALL SELECT * FROM in_place) u
+         GROUP BY u.folder_id ORDER BY u.folder_id
+    LOOP
+        IF sign <> 0 AND mask = 8 THEN
+            PERFORM charge(org, tally.folder_id, 0, 0, -sign * tally.number, 0, 0);
+        ELSIF sign <> 0 AND mask = 4 THEN
+            PERFORM charge(org, tally.folder_id, 0, 0, 0, sign * tally.number, sign * tally.octets);
+        END IF;
+        changed := changed || tally.uids;
+    END LOOP;
+    RETURN changed;
+END $$;
+
 -- STORE. op is '+', '-' or '='. mask: bits of messages.flags; words: keywords. With '=', may_mask says which bits the
 -- user may touch and may_words whether the keywords. refused: uids changed since unchanged_since.
 CREATE FUNCTION store_flags(org bigint, grp bigint, folder bigint, targets int8multirange, op text, mask integer,
@@ -196,38 +260,13 @@ BEGIN
           FROM messages_in(org, grp, folder, targets) m WHERE m.modseq > unchanged_since;
         targets := targets - refused;
     END IF;
-    -- Counters first, while the old flags are still to be seen; only \Seen and \Deleted are counted.
-    IF mask & 12 <> 0 OR (op = '=' AND may_mask & 12 <> 0) THEN
-        PERFORM charge(org, t.folder_id, 0, 0, t.not_seen, t.to_delete, t.to_delete_octets)
-           FROM (SELECT m.folder_id,
-                        count(*) FILTER (WHERE m.new & 8 = 0) - count(*) FILTER (WHERE m.flags & 8 = 0) AS not_seen,
-                        count(*) FILTER (WHERE m.new & 4 <> 0) - count(*) FILTER (WHERE m.flags & 4 <> 0) AS to_delete,
-                        (coalesce(sum(m.size) FILTER (WHERE m.new & 4 <> 0), 0)
-                         - coalesce(sum(m.size) FILTER (WHERE m.flags & 4 <> 0), 0))::bigint AS to_delete_octets
-                   FROM (SELECT m.folder_id, m.size, m.flags,
-                                CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
-                                        ELSE (m.flags & ~may_mask) | mask END AS new
-                           FROM messages_in(org, grp, folder, targets) m) m
-                  WHERE m.new <> m.flags
-                  GROUP BY m.folder_id ORDER BY m.folder_id) t;
-    END IF;
     IF cardinality(words) = 0 AND (op <> '=' OR NOT may_words) THEN
-        WITH u AS (
-            UPDATE messages m SET modseq = store_flags.stored,
-                   flags = CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
-                                   ELSE (m.flags & ~may_mask) | mask END
-              FROM messages_in(org, grp, folder, targets) found
-             WHERE m.ctid = found.place
-               AND m.flags <> CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
-                                      ELSE (m.flags & ~may_mask) | mask END
-            RETURNING m.uid)
-        SELECT array_agg(u.uid) INTO uids FROM u;
+        uids := change_flags(org, grp, folder, targets, op, mask, may_mask, stored);
     ELSE
+        PERFORM count_flags(org, grp, folder, targets, op, mask, may_mask);
         WITH u AS (
             UPDATE messages m SET modseq = store_flags.stored, flags = n.flags, keywords = n.keywords
-              FROM (SELECT m.place,
-                           CASE op WHEN '+' THEN m.flags | mask WHEN '-' THEN m.flags & ~mask
-                                   ELSE (m.flags & ~may_mask) | mask END AS flags,
+              FROM (SELECT m.place, flags_after(op, m.flags, mask, may_mask) AS flags,
                            CASE WHEN op = '+' THEN ARRAY(SELECT unnest(m.keywords) UNION SELECT unnest(spelling) ORDER BY 1)
                                 WHEN op = '-' THEN ARRAY(SELECT k FROM unnest(m.keywords) k WHERE lower(k) NOT IN
                                                          (SELECT lower(w) FROM unnest(spelling) w))
@@ -396,5 +435,6 @@ END $$;
 
 -- A row's place is looked up where it is (ctid holds: every writer of messages has locked the group before). Left to its
 -- guesses, the planner would join by reading the table.
+ALTER FUNCTION change_flags SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
 ALTER FUNCTION store_flags SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
 ALTER FUNCTION remove_messages SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
