@@ -85,12 +85,16 @@ def opened(session: Session, args: Select, *, read_only: bool) -> Generator[Outp
     is_rev2 = IMAP4REV2 in session.enabled
     mailbox = session.account.open(args.name, read_only=read_only, counts_recent=not is_rev2)
     session.select(mailbox)
-    yield from description(session, mailbox)
-    if is_rev2:
-        yield List(mailbox.name, extended=oldname(args.spelled, args.name))
-    for parameter, value in given:
-        if parameter.after:
-            yield from parameter.after(session, value)
+    try:
+        yield from description(session, mailbox)
+        if is_rev2:
+            yield List(mailbox.name, extended=oldname(args.spelled, args.name))
+        for parameter, value in given:
+            if parameter.after:
+                yield from parameter.after(session, value)
+    except Exception:
+        session.unselect()  # a SELECT that fails leaves nothing selected (RFC 3501 section 6.3.1)
+        raise
     return Done(code=b"READ-ONLY" if mailbox.read_only else b"READ-WRITE")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -227,7 +228,8 @@ class Mailbox:
         if rights.READ not in self.rights:
             return NOTHING
         if self._index.stale:
-            self.refresh()
+            with suppress(errors.MailError):  # what was asked for is done; this is told when the store is there again
+                self.refresh()
         if self._at.step is None and self._owed is None and not self._rights_changed:
             return NOTHING
         self._walk(may_expunge)
