@@ -146,8 +146,14 @@ class PubSub:
         while not self._stopped:
             self._something.wait(self._alive_seconds)
             self._something.clear()
-            self._send_changes()
-            if not self._send_messages():
+            try:
+                self._send_changes()
+                sent = self._send_messages()
+            except Exception:
+                log.exception("the writer of Redis messages failed")
+                self._put_back([])  # answers may be on their way to it: the next message goes by a new connection
+                sent = False
+            if not sent:
                 pause = min(pause * 2 or 0.05, LONGEST_PAUSE_SECONDS)
                 time.sleep(pause)
                 self._something.set()
