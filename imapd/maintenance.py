@@ -11,7 +11,7 @@ from typing import Any
 from imapd import log
 from imapd.mail import quota_warnings
 from imapd.settings import Settings
-from imapd.storage import garbage, quotas, recount
+from imapd.storage import changes, garbage, quotas, recount
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
 
@@ -41,6 +41,11 @@ def collect_garbage(tools: Tools) -> None:
     *_, gone = garbage.collect(tools.database, tools.blobs, tools.settings.blobs.grace_seconds)
     if gone != garbage.Collected():
         log.info("garbage collected", **asdict(gone))
+
+
+def prune_changes(tools: Tools) -> None:
+    if gone := changes.prune(tools.database, tools.settings.database.changes_kept_seconds):
+        log.info("old changes forgotten", rows=gone)
 
 
 def tell_of_quotas(tools: Tools) -> None:
@@ -91,6 +96,7 @@ class QuotaDrift:
 
 JOBS = (
     Job("garbage", 3600, collect_garbage),
+    Job("changes", 3600, prune_changes),
     Job("quota warnings", 1, tell_of_quotas),
     Job("quota webhook", 5, call_quota_webhook),
     Job("quota rearming", 10, rearm_quotas),

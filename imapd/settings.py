@@ -62,6 +62,7 @@ class Database:
     statement_timeout_seconds: int = 60
     lock_timeout_seconds: int = 10
     connect_timeout_seconds: int = 5
+    changes_kept_seconds: int = 30 * 86400
 
 
 @dataclass(frozen=True)
