@@ -219,7 +219,7 @@ class Account:
         if name.startswith(SHARED):
             return self._new_shared(name)
         tree, path = self._layout.resolve(name)
-        if not path or (tree.prefix == "" and path + DELIMITER in (*self._layout.named, SHARED)):
+        if not path or (tree.prefix == "" and self._layout.is_prefix(path)):
             raise errors.Cannot("That name is the prefix of a namespace.")
         check_new(path, self.node.settings.limits.name_octets)
         if path == "INBOX" or (len(tree.mailbox_ids) > 1 and self._exists(tree, path)):
@@ -255,44 +255,56 @@ class Account:
             raise
         if place.path == "INBOX":
             raise errors.Cannot("INBOX cannot be deleted.")
-        for folder in place.folders:
-            self.announce(folders.delete(self.database, self.organization_id, folder.folder_id))
+        ids = [folder.folder_id for folder in place.folders]
+        for group in folders.delete(self.database, self.organization_id, ids):
+            self.announce(group)
 
     def rename(self, old: str, new: str) -> None:
-        """With all inferior names. INBOX's messages move and INBOX stays. Raises as create and delete."""
+        """With all inferior names. INBOX's messages move and INBOX stays. What is merged is renamed in every domain,
+        all of it or nothing. Raises as create and delete."""
         tree, path, boxes = self._renamed(old)
         target, new_path = self._new(new)
         if target != tree and not {*target.mailbox_ids, *boxes} <= self._own():
             raise errors.Cannot("A mailbox stays with its owner; copy the messages instead.")
-        if tree == target and new_path.startswith(path + DELIMITER) and path != "INBOX":
+        # What is in one of the target's mailboxes stays in it.
+        targets = [box if box in target.mailbox_ids else target.mailbox_ids[0] for box in boxes]
+        if boxes == targets and new_path.startswith(path + DELIMITER) and path != "INBOX":
             raise errors.Cannot("A mailbox cannot become its own inferior.")
         if self._exists(target, new_path):
             raise errors.AlreadyExists
-        most = self.node.settings.limits.folders_per_mailbox
-        for box in boxes:
-            to = box if tree == target else target.mailbox_ids[0]
-            with refusals_noted(self.database, self.organization_id):
-                if path == "INBOX":
-                    touched = folders.rename_inbox(self.database, self.organization_id, box, to, new_path, most)
-                else:
-                    touched = folders.rename(self.database, self.organization_id, box, path, to, new_path)
-            for group in set(touched):
-                self.announce(group)
+        if len(set(targets)) < len(boxes):
+            raise errors.Cannot("It holds mail of several domains, each of which has to be renamed by itself.")
+        with refusals_noted(self.database, self.organization_id):
+            touched = self._rename(path, boxes, targets, new_path)
+        for group in set(touched):
+            self.announce(group)
+
+    def _rename(self, path: str, boxes: list[int], targets: list[int], new_path: str) -> list[int]:
+        database, organization_id = self.database, self.organization_id
+        if path == "INBOX":
+            most = self.node.settings.limits.folders_per_mailbox
+            return folders.rename_inboxes(database, organization_id, boxes, targets, new_path, most)
+        if len(boxes) > 1:
+            return folders.rename_merged(database, organization_id, boxes, path, new_path)
+        return folders.rename(database, organization_id, boxes[0], path, targets[0], new_path)
 
     def _renamed(self, old: str) -> tuple[Tree, str, list[int]]:
         """The tree and path of what is to be renamed, and the mailboxes that have it or an inferior of it."""
         try:
             place = self.need(self.find(old), rights.DELETE_MAILBOX)
+            if len(place.tree.mailbox_ids) == 1 or place.path == "INBOX":
+                return place.tree, place.path, [folder.mailbox_id for folder in place.folders]
+            tree, path = place.tree, place.path
         except errors.NotFound:
             if old.startswith(SHARED):
                 raise
             tree, path = self._layout.resolve(old)
-            rows = folders.of_mailboxes(self.database, self.organization_id, tree.mailbox_ids)
-            boxes = sorted({row.mailbox_id for row in rows if row.name.startswith(path + DELIMITER)})
-            if not path or not boxes:
-                raise
-            return tree, path, boxes
-        return place.tree, place.path, [folder.mailbox_id for folder in place.folders]
+        rows = folders.of_mailboxes(self.database, self.organization_id, tree.mailbox_ids)
+        there = {row.mailbox_id for row in rows if row.name == path or row.name.startswith(path + DELIMITER)}
+        boxes = [box for box in tree.mailbox_ids if box in there]
+        if not path or not boxes:
+            raise errors.NotFound
+        return tree, path, boxes
 
     def _own(self) -> set[int]:
         return {box for tree in self._layout.trees for box in tree.mailbox_ids}

@@ -42,7 +42,11 @@ def owned(layout: Layout, rows: Iterable[Folder]) -> Iterator[Listed]:
         by_path: dict[str, Listed] = {}
         for box in tree.mailbox_ids:
             for row in by_mailbox.get(box, ()):
-                new = Listed(tree.prefix + row.name, rights=rights.ALL, apart=tree.apart)
+                # A namespace goes before a folder that is called as it is: that has only its name with a prefix.
+                behind = layout.is_prefix(row.name)
+                if behind and not tree.prefix:
+                    continue
+                new = Listed(tree.prefix + row.name, rights=rights.ALL, apart=tree.apart and not behind)
                 entry = by_path.setdefault(row.name, new)
                 entry.folders.append(row)
                 entry.special_use = entry.special_use or row.special_use

@@ -75,6 +75,11 @@ class Layout:
             return Namespaces([""], prefixes, [SHARED])
         return Namespaces(["", *(tree.prefix for tree in self.trees[1:] if not tree.apart)], [], [SHARED])
 
+    def is_prefix(self, path: str) -> bool:
+        """Whether the first level of a path is that of a namespace: without a prefix such a folder cannot be named."""
+        first = path.partition(DELIMITER)[0] + DELIMITER
+        return first in self.named or first == SHARED
+
     def resolve(self, name: str) -> tuple[Tree, str]:
         """The tree of a name and the path in it; the path is empty at the root of a tree. Not for shared names."""
         first, _, rest = name.partition(DELIMITER)

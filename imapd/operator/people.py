@@ -22,9 +22,10 @@ from imapd.operator.options import (
     yes_option,
 )
 from imapd.operator.tables import show, show_one
-from imapd.storage import directory, provision
+from imapd.storage import directory, passing, provision
 from imapd.storage.addresses import Address
 from imapd.storage.grants import Limits
+from imapd.storage.passing import Nobody, Passing
 
 domain_filter = click.option("--domain", type=DOMAIN, help="Only those of this domain.")
 
@@ -110,7 +111,7 @@ def password(database: Any, address: Address, from_stdin: bool) -> None:
 @user.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
-@changing("user", "rights")
+@changing("user", "rights", "look")
 def remove_user(database: Any, address: Address, yes: bool) -> None:
     """Remove a user with all mailboxes and all mail."""
     found = directory.users(database, of=address)[0]
@@ -140,7 +141,7 @@ def mailbox() -> None:
 @click.option("--user", "owner", type=ADDRESS, help="Whose it is, by any of their addresses. Left out: nobody's.")
 @storage_option
 @messages_option
-@changing_logins
+@changing("user", "rights", "look")
 def add_mailbox(database: Any, address: Address, owner: Address | None, storage: Any, messages: Any) -> None:
     """Make a further mailbox, with its standard folders."""
     provision.add_mailbox(database, address, owner, Limits(limit(storage), limit(messages)))
@@ -172,7 +173,7 @@ def show_mailbox(database: Any, address: Address, as_json: bool) -> None:
     "--seen", type=click.Choice(["shared", "per-reader"]),
     help="Where it is shared: what one has seen, all have seen, or each for themselves.",
 )  # fmt: skip
-@changing("user", "rights")
+@changing("user", "rights", "look")
 def set_mailbox(database: Any, address: Address, disabled: bool | None, seen: str | None) -> None:
     """Close or open a mailbox, and say who shares the mark of what was seen."""
     if disabled is None and seen is None:
@@ -180,10 +181,29 @@ def set_mailbox(database: Any, address: Address, disabled: bool | None, seen: st
     provision.set_mailbox(database, address, disabled=disabled, seen=seen and seen.replace("-", "_"))
 
 
+@mailbox.command("move")
+@click.argument("address", type=ADDRESS)
+@click.option("--to", type=ADDRESS, help="Its new address, in any domain of the organisation.")
+@click.option("--keep-address", is_flag=True, help="With --to: the former address stays, as an alias.")
+@click.option("--user", "owner", type=ADDRESS, help="Its new owner, by any of their addresses.")
+@click.option("--nobody", is_flag=True, help="Nobody is to own it any more.")
+@json_option
+@changing("user", "rights", "look")
+def move_mailbox(
+    database: Any, address: Address, to: Address | None, keep_address: bool, owner: Address | None, nobody: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Give a mailbox another address, or to another user, with all its mail."""
+    if (to is None and owner is None and not nobody) or (owner and nobody):
+        raise click.UsageError("Give --to, and --user or --nobody, or one of them.")
+    passing.move(database, address, Passing(to, Nobody if nobody else owner, keep_address))
+    show_one(directory.mailboxes(database, of=to or address)[0], as_json)
+
+
 @mailbox.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
-@changing("user", "rights")
+@changing("user", "rights", "look")
 def remove_mailbox(database: Any, address: Address, yes: bool) -> None:
     """Remove a mailbox with all its mail."""
     found = directory.mailboxes(database, of=address)[0]

@@ -113,7 +113,7 @@ def show_domain(database: Any, name: str, as_json: bool) -> None:
 @disabled_option
 @click.option("--administrator", "add", type=ADDRESS, multiple=True, help="A user who may set its quotas.")
 @click.option("--no-administrator", "remove", type=ADDRESS, multiple=True, help="One who may no longer.")
-@changing("user", "rights")
+@changing("user", "rights", "look")
 def set_domain(
     database: Any, name: str, disabled: bool | None, add: Sequence[Address], remove: Sequence[Address]
 ) -> None:

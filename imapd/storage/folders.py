@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from imapd.errors import NotFound
 from imapd.storage.pool import Database, Prepared
 
 COLUMNS = (
@@ -116,11 +117,12 @@ def create(
     return row[0]
 
 
-def delete(database: Database, organization_id: int, folder_id: int) -> int:
-    """Deletes a folder and its messages; returns its group. Raises errors.NotFound."""
-    row = database.row("SELECT delete_folder(%s, %s)", (organization_id, folder_id))
-    assert row
-    return row[0]
+def delete(database: Database, organization_id: int, folder_ids: Sequence[int]) -> list[int]:
+    """Deletes folders with their messages, all or none; returns their groups. Raises errors.NotFound."""
+    row = database.row("SELECT delete_folders(%s, %s)", (organization_id, list(folder_ids)))
+    if not row or row[0] is None:
+        raise NotFound
+    return list(row[0])
 
 
 def rename(
@@ -139,12 +141,22 @@ def rename(
     return row[0]
 
 
-def rename_inbox(
-    database: Database, organization_id: int, mailbox_id: int, target_mailbox_id: int, new: str, most: int
+def rename_merged(
+    database: Database, organization_id: int, mailbox_ids: Sequence[int], old: str, new: str
 ) -> list[int]:
-    """Moves INBOX's messages into a new folder; returns the groups touched. Raises as create and rename."""
+    """The same in several mailboxes of one user, all or none; each folder stays in its mailbox."""
+    row = database.row("SELECT rename_merged(%s, %s, %s, %s)", (organization_id, list(mailbox_ids), old, new))
+    assert row
+    return row[0]
+
+
+def rename_inboxes(
+    database: Database, organization_id: int, mailbox_ids: Sequence[int], targets: Sequence[int], new: str, most: int
+) -> list[int]:
+    """Moves the messages of each INBOX into a new folder of its target; returns the groups touched. Raises as create
+    and rename."""
     row = database.row(
-        "SELECT rename_inbox(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, target_mailbox_id, new, most)
+        "SELECT rename_inboxes(%s, %s, %s, %s, %s)", (organization_id, list(mailbox_ids), list(targets), new, most)
     )
     assert row
     return row[0]

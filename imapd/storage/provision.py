@@ -109,6 +109,16 @@ def set_domain(database: Database, name: str, *, disabled: bool) -> None:
     with database.transaction() as tx:
         organization_id, domain_id = locked_domain(tx, name)
         tx.execute("UPDATE domains SET disabled = %s WHERE domain_id = %s", (disabled, domain_id))
+        # Only people who have other mailboxes, too, can see it merged with something.
+        tx.execute(
+            """
+            SELECT show_or_hide(%(org)s, array_agg(m.mailbox_id)) FROM mailboxes m
+            WHERE m.organization_id = %(org)s AND m.domain_id = %(domain)s AND EXISTS (
+                  SELECT FROM mailboxes o WHERE o.organization_id = m.organization_id AND o.user_id = m.user_id
+                     AND o.mailbox_id <> m.mailbox_id)
+            """,
+            {"org": organization_id, "domain": domain_id},
+        )
         audit.write(tx, f"domain {_state(disabled)}", organization_id=organization_id, name=name)
 
 
@@ -291,7 +301,7 @@ def add_mailbox(database: Database, new: Address, user: Address | None, limits: 
         )
         assert row
         _furnish(tx, organization_id, [row[0]], limits)
-        _subscribe_by_prefix(tx, organization_id, row[0])
+        subscribe_by_prefix(tx, organization_id, row[0])
         audit.write(tx, "mailbox created", organization_id=organization_id, user_id=user_id, address=str(new))
 
 
@@ -307,7 +317,7 @@ def _furnish(tx: Transaction, organization_id: int, mailbox_ids: list[int], limi
             tx.execute("ANALYZE mailboxes, folder_groups, folders, quotas, subscriptions")
 
 
-def _subscribe_by_prefix(tx: Transaction, organization_id: int, mailbox_id: int) -> None:
+def subscribe_by_prefix(tx: Transaction, organization_id: int, mailbox_id: int) -> None:
     """A further mailbox of a user is seen below its domain, or below its address where the user has two there."""
     tx.execute(
         """
@@ -338,6 +348,7 @@ def set_mailbox(
                 "UPDATE mailboxes SET disabled = %s WHERE organization_id = %s AND mailbox_id = %s",
                 (disabled, place.organization_id, place.mailbox_id),
             )
+            tx.execute("SELECT show_or_hide(%s, %s)", (place.organization_id, [place.mailbox_id]))
         if seen is not None:
             tx.execute("SELECT set_seen_mode(%s, %s, %s)", (place.organization_id, place.mailbox_id, seen))
 

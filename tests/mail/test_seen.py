@@ -129,6 +129,7 @@ def test_a_reader_catches_up_by_modseq(store: Store, user: Speaker, third: Speak
     assert seen(user) == [1, 2, 3]
     known = modseq(user)
     owner.ok("SELECT Team")
+    gone = owner.session.selected.view.uids[1]
     owner.ok("STORE 2 +FLAGS (\\Deleted)")
     owner.ok("EXPUNGE")
     third.ok(f"SELECT {NAME}")
@@ -136,7 +137,7 @@ def test_a_reader_catches_up_by_modseq(store: Store, user: Speaker, third: Speak
     user.ok("ENABLE QRESYNC")
     validity = user.ok(f"STATUS {NAME} (UIDVALIDITY)")[0].split()[-1].rstrip(")")
     told = user.ok(f"SELECT {NAME} (QRESYNC ({validity} {known}))")
-    assert "* VANISHED (EARLIER) 2" in told
+    assert f"* VANISHED (EARLIER) {gone}" in told
     assert seen(user) == [1, 2] and seen(third) == [1] and seen(owner, "Team") == []
 
 
@@ -235,7 +236,7 @@ def test_nothing_is_left_of_what_is_gone(store: Store, user: Speaker, owner: Spe
     owner.ok("SELECT Team")
     owner.ok("STORE 2,3 +FLAGS (\\Deleted)")
     owner.ok("EXPUNGE")
-    assert store.database.rows("SELECT seen::text FROM reader_seen") == [("{[1,2),[4,5)}",)]
+    assert store.database.rows("SELECT uid_count(seen) FROM reader_seen") == [(2,)]
     assert seen(user) == [1, 2]
 
 

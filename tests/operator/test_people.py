@@ -315,3 +315,29 @@ def test_tables_read_well_at_80_columns(imapd: Imapd, monkeypatch: pytest.Monkey
         outcome = imapd(*command, "list")
         assert outcome.code == 0
         assert max(map(len, outcome.out.splitlines() or [""])) <= 90, outcome.out
+
+
+def test_a_mailbox_is_moved(imapd: Imapd) -> None:
+    shown = told(imapd, "mailbox", "move", "ann@company.org", "--to", "ann.other@example.com")
+    assert (shown["address"], shown["user"]) == ("ann.other@example.com", "ann@example.com")
+    assert told(imapd, "alias", "list") == []
+    done(imapd, "mailbox", "move", "ann.other@example.com", "--to", "ann@company.org", "--keep-address", "--user", "bob@example.com")
+    assert told(imapd, "mailbox", "show", "ann@company.org")["user"] == "bob@example.com"
+    assert told(imapd, "alias", "list") == [{"address": "ann.other@example.com", "mailbox": "ann@company.org"}]
+    assert "only mailbox" in refused(imapd, "mailbox", "move", "ann@example.com", "--nobody")
+    done(imapd, "mailbox", "move", "ann@company.org", "--nobody")
+    assert told(imapd, "mailbox", "show", "ann@company.org")["user"] is None
+    assert "exists already" in refused(imapd, "mailbox", "move", "ann@company.org", "--to", "bob@example.com")
+    done(imapd, "org", "add", "Other")
+    done(imapd, "domain", "add", "other.net", "--org", "Other")
+    assert "different organisations" in refused(imapd, "mailbox", "move", "ann@company.org", "--to", "ann@other.net")
+    refused(imapd, "mailbox", "move", "ann@company.org", code=2)
+    done(imapd, "domain", "set", "company.org", "--disable")
+    assert "disabled" in refused(imapd, "mailbox", "move", "ann@company.org", "--user", "bob@example.com")
+
+
+def test_whose_seen_a_mailbox_shows(imapd: Imapd) -> None:
+    assert told(imapd, "mailbox", "show", "bob@example.com")["seen"] == "shared"
+    done(imapd, "mailbox", "set", "bob@example.com", "--seen", "per-reader")
+    assert told(imapd, "mailbox", "show", "bob@example.com")["seen"] == "per_reader"
+    refused(imapd, "mailbox", "set", "bob@example.com", code=2)
