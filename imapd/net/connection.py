@@ -41,8 +41,8 @@ class Connection:
 
     __slots__ = (
         "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_deflate", "_ended", "_farewell", "_hub",
-        "_left", "_limits", "_login_until", "_out", "_out_octets", "_reader", "_report", "_report_at", "_socket",
-        "_tls", "_turn_began", "_waiting", "_woken", "in_command", "is_loopback", "is_tls", "listener", "peer",
+        "_left", "_limits", "_listens_since", "_login_until", "_out", "_out_octets", "_reader", "_report", "_report_at",
+        "_socket", "_tls", "_turn_began", "_waiting", "_woken", "in_command", "is_loopback", "is_tls", "listener", "peer",
         "received_at",
     )  # fmt: skip
 
@@ -67,7 +67,7 @@ class Connection:
         self._certificates = certificates
         self._authenticated = authenticated
         self._login_until = self.received_at + limits.login_seconds
-        self._turn_began = self.received_at
+        self._turn_began = self._listens_since = self.received_at
         self._socket = plain
         self._tls: TlsStream | None = None
         self._deflate: DeflateStream | None = None
@@ -90,6 +90,7 @@ class Connection:
     def receive(self) -> bytes:
         """The next octets; b"" when there will be no more (closed, too late, told to end)."""
         self._flush_or_end()
+        self._listens_since = time.monotonic()
         while True:
             octets = self._next()
             if octets is not None:
@@ -178,7 +179,8 @@ class Connection:
         self._resume_soon()
 
     def _patience(self) -> float:
-        return min(self._login_until, self.received_at + self._limits.idle_seconds)
+        # Who has taken half an hour to take an answer has not been idle, though we have heard nothing of him.
+        return min(self._login_until, max(self.received_at, self._listens_since) + self._limits.idle_seconds)
 
     def _must_end(self) -> bool:
         if self._ended:

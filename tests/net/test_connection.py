@@ -403,3 +403,23 @@ def test_tls_cut_without_goodbye_is_an_end(connected: Connected, certificates: C
     pair.meanwhile(talk)
     server.join(5)
     assert got == [b"half a mess", b""]
+
+
+def test_who_has_taken_an_answer_for_long_is_not_idle(connected: Connected) -> None:
+    pair = connected(idle_seconds=0.3)
+    octets = b"x" * (8 << 20)
+
+    def slowly() -> bytes:
+        time.sleep(0.6)
+        taken = 0
+        while taken < len(octets):
+            taken += len(pair.client.recv(1 << 20))
+        time.sleep(0.1)
+        pair.client.sendall(b"a2 NOOP\r\n")
+        return b""
+
+    thread = threading.Thread(target=slowly)
+    thread.start()
+    pair.connection.send(octets)
+    assert pair.connection.receive() == b"a2 NOOP\r\n"
+    thread.join()
