@@ -5,7 +5,7 @@ RUN = packaging/environment run
 DEV = packaging/environment dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit format bench clients imaptest debian12 clean
+.PHONY: help demo test lint unit format bench clients imaptest fuzz debian12 clean
 
 help:  ## What there is
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
@@ -46,6 +46,11 @@ imaptest:  ## ImapTest's scripts and stress against a demo
 
 debian12:  ## The tests with the libraries of Debian 12, in a root of its own (needs root and debootstrap)
 	@exec packaging/debian12 $(ARGS)
+
+fuzz:  ## The fuzzer for ten minutes, or FUZZ=60 seconds, from SEED=1 on
+	@$(DEV)
+	@IMAPD_FUZZ_SECONDS=$(or $(FUZZ),600) IMAPD_FUZZ_SEED=$(or $(SEED),1) \
+		$(PYTHON) -m pytest -o timeout=0 -rP tests/fuzz/test_fuzz.py
 
 clean:  ## Removes the environment and caches; var/demo stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
