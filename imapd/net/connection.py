@@ -42,8 +42,8 @@ class Connection:
     __slots__ = (
         "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_deflate", "_ended", "_farewell", "_hub",
         "_left", "_limits", "_listens_since", "_login_until", "_out", "_out_octets", "_reader", "_report", "_report_at",
-        "_socket", "_tls", "_turn_began", "_waiting", "_woken", "in_command", "is_loopback", "is_tls", "listener", "peer",
-        "received_at",
+        "_socket", "_tls", "_turn_began", "_waiting", "_woken", "in_command", "is_loopback", "is_tls", "listener",
+        "peer", "received_at",
     )  # fmt: skip
 
     def __init__(
