@@ -14,6 +14,8 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from heapq import merge
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from imapd.mail import flags
@@ -208,9 +210,11 @@ class Index:
         elif news.modseq > old.modseq:
             self._merge(old, news)
 
-    def learn_stored(self, stored: Stored, changed: Callable[[int, str], tuple[int, str]]) -> None:
-        """Takes a STORE of this worker. Where nothing else happened in between, `changed` tells the new flags of each
-        old set, and no row had to travel."""
+    def learn_stored(
+        self, stored: Stored, asked: Iterable[range], changed: Callable[[int, str], tuple[int, str]]
+    ) -> None:
+        """Takes a STORE of this worker on the UIDs `asked`. Where nothing else happened in between, `changed` tells the
+        new flags of each old set, and no row had to travel."""
         old = self.newest
         if stored.news.whole is not None or stored.modseq is None or old is None:
             self.learn(stored.news)
@@ -219,13 +223,15 @@ class Index:
             columns = old.columns()
             columns["flag_numbers"], columns["modseqs"] = old.flag_numbers[:], old.modseqs[:]
             flagged: list[int] = []
-            for span in map(old.span, stored.changed):
+            for span in map(old.span, ranges(stored.changed) if stored.refused else asked):
                 part = old.flag_numbers[span.start : span.stop]
                 for number in set(part).difference(table):
                     table[number] = self._sets.number(*changed(*old.flag_sets[number]))
-                columns["flag_numbers"][span.start : span.stop] = array("I", map(table.__getitem__, part))
-                columns["modseqs"][span.start : span.stop] = array("Q", [stored.modseq]) * len(span)
-                flagged.extend(old.uids[span.start : span.stop])
+                new = array("I", map(table.__getitem__, part))
+                columns["flag_numbers"][span.start : span.stop] = new
+                for at in compress(span, map(ne, part, new)):
+                    columns["modseqs"][at] = stored.modseq
+                    flagged.append(old.uids[at])
             news = stored.news
             self._advance([], [(stored.modseq, flagged)], 0, stored.modseq, news.uid_next, news.keywords, columns)
 

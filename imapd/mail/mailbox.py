@@ -310,13 +310,14 @@ class Mailbox:
         index = self._index
         if self._which.reader is not None:
             return self._store_as_reader(positions, op, mask, words, may_mask, may_words, unchanged_since)
+        asked = self._uids(positions)
         stored = messages.store_flags(
-            self._account.database, self._which, self._uids(positions), op, mask, words, may_mask, may_words,
-            unchanged_since, index.known,
+            self._account.database, self._which, asked, op, mask, words, may_mask, may_words, unchanged_since,
+            index.known,
         )  # fmt: skip
         spelling = {word.lower(): word for word in stored.news.keywords or ()}
         words = sorted(spelling.get(word.lower(), word) for word in words)
-        index.learn_stored(stored, lambda old, held: _changed(op, mask, words, may_mask, may_words, old, held))
+        index.learn_stored(stored, asked, lambda old, held: _changed(op, mask, words, may_mask, may_words, old, held))
         if stored.modseq is not None:
             self._mine.add(stored.modseq)
             self._announce()

@@ -52,11 +52,11 @@ class News(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """modseq is None where nothing changed. refused and changed are UIDs."""
+    """modseq is None where nothing changed. refused are UIDs; changed, too, as an int8multirange."""
 
     modseq: int | None
     refused: list[range]
-    changed: list[range]
+    changed: str | None
     news: News
 
 
@@ -173,7 +173,7 @@ def store_flags(
         (*view.messages, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since, known),
     )
     assert row
-    return Stored(row[0], ranges(row[1]), ranges(row[2]), News(*row[3:]))
+    return Stored(row[0], ranges(row[1]), row[2], News(*row[3:]))
 
 
 def store_flags_as(
