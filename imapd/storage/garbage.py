@@ -16,6 +16,8 @@ from imapd.storage.pool import Database
 
 BATCH = 1000
 ASIDE = ".gone"
+LEAST_SECONDS = 600
+"""So long a file stays whatever the grace: a blob is there before the row that names it, which may take some attempts."""
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class Collected:
 def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterator[Collected]:
     """Collects everything, and says after each step what has gone so far. Raises errors.Unavailable."""
     gone = Collected()
-    before = time.time() - grace_seconds
+    before = time.time() - max(grace_seconds, LEAST_SECONDS)
     for (organization_id,) in database.rows("SELECT organization_id FROM organizations ORDER BY 1"):
         before_these = gone.contents
         while (number := _contents(database, organization_id, grace_seconds)) > 0:

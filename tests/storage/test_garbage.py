@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What nobody refers to goes after the grace, and nothing else does."""
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -118,3 +119,15 @@ def test_what_a_killed_collector_had_taken_aside_comes_back(store: Store) -> Non
     made_older(store)
     assert collected(store, node).blobs == 0
     assert files(store) == [path]
+
+
+def test_a_message_on_its_way_in_stays_even_without_any_grace(store: Store) -> None:
+    node = store.node()
+    octets = b"Subject: not in the database yet\r\n\r\n"
+    digest = hashlib.sha256(octets).digest()
+    node.blobs.put(1, [(digest, octets)])
+    spool = node.blobs.spool()
+    time.sleep(0.01)
+    assert list(collect(store.database, node.blobs, 0))[-1] == Collected()
+    assert node.blobs.exists(1, digest)
+    spool.close()
