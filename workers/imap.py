@@ -167,7 +167,10 @@ class Worker:
             self._say(word, number)
         self._say(ALIVE)
         for connection in list(self._connections):
-            connection.sweep(now)
+            try:
+                connection.sweep(now)
+            except Exception:  # one client's trouble is not that of all
+                log.exception("connection not swept", peer=connection.peer[0])
         del self._stalls[: -_WORST_OF_SECONDS * _TICKS_A_SECOND]
         self._metrics.hub_stall(max(self._stalls))
         try:
