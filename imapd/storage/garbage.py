@@ -17,7 +17,7 @@ from imapd.storage.pool import Database
 BATCH = 1000
 ASIDE = ".gone"
 LEAST_SECONDS = 600
-"""So long a file stays whatever the grace: a blob is there before the row that names it, which may take some attempts."""
+"""So long a file stays whatever the grace: it is there before the row that names it, which may take some attempts."""
 
 
 @dataclass(slots=True)
