@@ -25,6 +25,9 @@ from imapd.storage.messages import News, Stored, View, ranges
 
 COLUMNS = ("uids", "flag_numbers", "modseqs", "content_ids", "sizes", "dates", "zones")
 
+MOST_FLAG_SETS = 1000
+"""From here on sets of flags that no message has any more are forgotten: else a client could make ever new ones."""
+
 
 class FlagSets:
     """The distinct sets of flags of an index, numbered: a message's flags are one small number."""
@@ -303,10 +306,27 @@ class Index:
         columns: dict[str, Any],
     ) -> None:
         assert self.newest is not None
+        if len(self._sets.sets) > MOST_FLAG_SETS:
+            self._forget_flag_sets(columns)
         old, self.newest = self.newest, Snapshot(modseq, uid_next, keywords, self._sets, columns)
         old.step = Step(expunged, flagged, added, self.newest)
         self.newest.former = weakref.ref(old)
         old.bridge()
+
+    def _forget_flag_sets(self, columns: dict[str, Any]) -> None:
+        """Numbers the sets of flags anew from the next snapshot on, where few of them are still in use."""
+        used = set(columns["flag_numbers"])
+        if 2 * len(used) <= len(self._sets.sets):
+            former, self._sets = self._sets, FlagSets()
+            table = {number: self._sets.number(*former.sets[number]) for number in used}
+            columns["flag_numbers"] = array("I", map(table.__getitem__, columns["flag_numbers"]))
+
+    def renumber(self, view: Snapshot) -> None:
+        """Gives a copy of an older snapshot the numbers of the newest one for its sets of flags."""
+        if view.flag_sets is not self._sets.sets:
+            table = {number: self._sets.number(*view.flag_sets[number]) for number in set(view.flag_numbers)}
+            view.flag_numbers = array("I", map(table.__getitem__, view.flag_numbers))
+            view.flag_sets, view.flag_bytes = self._sets.sets, self._sets.rendered
 
 
 def _flagged(old: Snapshot, news: News) -> list[tuple[int, list[int]]]:

@@ -380,6 +380,7 @@ class Mailbox:
         view = self.view.copy()
         view.flag_numbers, view.modseqs = view.flag_numbers[:], view.modseqs[:]
         view.keywords = newest.keywords
+        self._index.renumber(view)
         for span in positions:
             for at in span:
                 there = newest.position(view.uids[at])
@@ -539,7 +540,9 @@ NOTHING = Told()
 
 def _same_flags(old: Snapshot, new: Snapshot, uid: int) -> bool:
     was, there = old.position(uid), new.position(uid)
-    return was is not None and there is not None and old.flag_numbers[was] == new.flag_numbers[there]
+    if was is None or there is None:
+        return False
+    return old.flag_sets[old.flag_numbers[was]] == new.flag_sets[new.flag_numbers[there]]
 
 
 def _changed(

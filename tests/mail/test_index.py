@@ -183,3 +183,22 @@ def test_a_folder_that_is_gone_is_empty() -> None:
     client.hear()
     assert index.gone
     assert client.uids == []
+
+
+def test_sets_of_flags_that_nobody_has_are_forgotten() -> None:
+    folder = Folder()
+    folder.change("add", {1, 2}, 0)
+    index = Index(None, View(1, 1, None))
+    index.learn(folder.news(0))
+    assert index.newest
+    late = Client(index.newest)
+    for number in range(5000):
+        folder.change("flag", {1}, 0)
+        folder.rows[1] = (folder.modseq, number % 32, f"keyword{number}")
+        index.learn(folder.news(index.known))
+    assert len(index.newest.flag_sets) < 1100
+    index.renumber(view := late.at.copy())
+    assert [view.flag_bytes[number] for number in view.flag_numbers] == [b"()", b"()"]
+    late.hear()
+    assert b"keyword4999" in late.flags[1]
+    assert late.flags[2] == b"()"
