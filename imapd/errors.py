@@ -38,6 +38,10 @@ class Cannot(MailError):
     text = "That is not possible."
 
 
+class UseTaken(Cannot):
+    text = "A mailbox cannot be made for that use."
+
+
 class HasChildren(Cannot):
     text = "The mailbox has inferior names; delete them first."
 

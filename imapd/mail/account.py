@@ -207,8 +207,10 @@ class Account:
     # Folders
 
     def create(self, name: str, special_use: str | None = None) -> None:
-        """Raises errors.AlreadyExists, Cannot, LimitReached, OverQuota, NoPermission."""
+        """Raises errors.AlreadyExists, Cannot, UseTaken, LimitReached, OverQuota, NoPermission."""
         tree, path = self._new(name)
+        if special_use and name.startswith(SHARED):
+            raise errors.UseTaken  # it would be for the owner, who has not asked
         limits = self.node.settings.limits
         folders.create(
             self.database, self.organization_id, tree.mailbox_ids[0], path, special_use, limits.folders_per_mailbox

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from imapd.errors import MailError
+from imapd.mail.namespaces import DELIMITER, LONGEST_LEVEL, check_new
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
@@ -17,6 +19,31 @@ from imapd.operator.options import (
 from imapd.operator.tables import show, show_one
 from imapd.storage import directory, provision, quota_roots
 from imapd.storage.addresses import Address
+from imapd.storage.standard_folders import LANGUAGES, USES
+
+language_option = click.option(
+    "--folders-language", "language", type=click.Choice(sorted(LANGUAGES)),
+    help="What the standard folders of new mailboxes are called in.",
+)  # fmt: skip
+
+
+class FolderName(click.ParamType):
+    """USE=NAME, read as the use with its backslash and the name."""
+
+    name = "folder name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        use, _, name = value.partition("=")
+        known = {each.removeprefix("\\").lower(): each for each in USES}
+        if use.lower() not in known or not name or DELIMITER in name:
+            self.fail(f"{value!r} is not like Sent=Outbox.", param, ctx)
+        try:
+            check_new(name, LONGEST_LEVEL)
+        except MailError as error:
+            self.fail(str(error), param, ctx)
+        return known[use.lower()], name
 
 
 @click.group()
@@ -83,10 +110,13 @@ def domain() -> None:
 @domain.command("add")
 @click.argument("name", type=DOMAIN)
 @click.option("--org", "organization", required=True, help="The organisation that it belongs to.")
+@language_option
 @with_database
-def add_domain(database: Any, name: str, organization: str) -> None:
+def add_domain(database: Any, name: str, organization: str, language: str | None) -> None:
     """Give an organisation a domain."""
     provision.add_domain(database, organization, name)
+    if language:
+        provision.set_domain(database, name, language=language)
 
 
 @domain.command("list")
@@ -95,7 +125,7 @@ def add_domain(database: Any, name: str, organization: str) -> None:
 @with_database
 def list_domains(database: Any, organization: str | None, as_json: bool) -> None:
     """All domains."""
-    show(directory.domains(database, organization), as_json)
+    show(directory.domains(database, organization), as_json, leave_out=("folders_language", "folder_names"))
 
 
 @domain.command("show")
@@ -113,15 +143,24 @@ def show_domain(database: Any, name: str, as_json: bool) -> None:
 @disabled_option
 @click.option("--administrator", "add", type=ADDRESS, multiple=True, help="A user who may set its quotas.")
 @click.option("--no-administrator", "remove", type=ADDRESS, multiple=True, help="One who may no longer.")
+@language_option
+@click.option(
+    "--folder-name", "names", type=FolderName(), multiple=True, metavar="USE=NAME",
+    help="What a standard folder is called instead: Sent=Outbox. A USE is Drafts, Sent, Junk, Trash or Archive.",
+)  # fmt: skip
 @changing("user", "rights", "look")
 def set_domain(
-    database: Any, name: str, disabled: bool | None, add: Sequence[Address], remove: Sequence[Address]
-) -> None:
-    """Close or open a domain, and say who may set quotas in it."""
-    if disabled is None and not add and not remove:
-        raise click.UsageError("Give --disable, --enable, --administrator or --no-administrator.")
-    if disabled is not None:
-        provision.set_domain(database, name, disabled=disabled)
+    database: Any, name: str, disabled: bool | None, add: Sequence[Address], remove: Sequence[Address],
+    language: str | None, names: Sequence[tuple[str, str]],
+) -> None:  # fmt: skip
+    """Close or open a domain, say who may set quotas in it, and how the standard folders of new mailboxes are called.
+
+    --folders-language alone drops names that were given before with --folder-name.
+    """
+    if disabled is None and not add and not remove and not language and not names:
+        raise click.UsageError("Say what to change.")
+    folder_names = dict(names) if language or names else None
+    provision.set_domain(database, name, disabled=disabled, language=language, names=folder_names)
     quota_roots.set_administrators(database, name, add, remove)
 
 

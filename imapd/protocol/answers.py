@@ -12,6 +12,7 @@ CODES: dict[type[BaseException], bytes] = {
     errors.AlreadyExists: b"ALREADYEXISTS",
     errors.NoPermission: b"NOPERM",
     errors.Cannot: b"CANNOT",
+    errors.UseTaken: b"USEATTR",
     errors.HasChildren: b"HASCHILDREN",
     errors.OverQuota: b"OVERQUOTA",
     errors.LimitReached: b"LIMIT",

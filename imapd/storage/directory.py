@@ -23,6 +23,8 @@ class Domain(NamedTuple):
     organization: str
     mailboxes: int
     aliases: int
+    folders_language: str
+    folder_names: dict[str, str]
     disabled: bool
 
 
@@ -105,7 +107,7 @@ def domains(database: Database, organization: str | None = None, name: str | Non
                      WHERE m.organization_id = d.organization_id AND m.domain_id = d.domain_id),
                    (SELECT count(*) FROM aliases a
                      WHERE a.organization_id = d.organization_id AND a.domain_id = d.domain_id),
-                   d.disabled
+                   d.folders_language, d.folder_names, d.disabled
             FROM domains d JOIN organizations o USING (organization_id)
             WHERE (%(org)s::text IS NULL OR o.name = %(org)s) AND (%(name)s::text IS NULL OR d.name = %(name)s)
             ORDER BY d.name

@@ -33,6 +33,7 @@ MEANING: dict[str, type[errors.MailError]] = {
     "IM005": errors.AlreadyExists,
     "IM006": errors.HasChildren,
     "IM007": errors.Expunged,
+    "IM008": errors.UseTaken,
     "23505": errors.AlreadyExists,
     "23503": errors.NotFound,
     "55P03": errors.InUse,  # lock_not_available: lock_timeout

@@ -4,23 +4,16 @@
 Reading them is in storage/directory.py, quotas and shares in storage/grants.py.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from imapd import audit
 from imapd.errors import AlreadyExists, Cannot, NotFound
 from imapd.storage.addresses import Address, locked_domain, locked_mailbox, locked_user, refuse_taken
 from imapd.storage.grants import UNLIMITED, Limits
 from imapd.storage.pool import Database, Transaction
+from imapd.storage.standard_folders import standard_folders
 
-# Name and special use (RFC 6154) of the folders that every mailbox begins with.
-STANDARD_FOLDERS = (
-    ("INBOX", ""),
-    ("Drafts", "\\Drafts"),
-    ("Sent", "\\Sent"),
-    ("Spam", "\\Junk"),
-    ("Trash", "\\Trash"),
-    ("Archive", "\\Archive"),
-)
 FEW = 50
 
 # Organisations and domains
@@ -105,21 +98,45 @@ def add_domain(database: Database, organization: str, name: str) -> None:
         audit.write(tx, "domain created", organization_id=organization_id, name=name)
 
 
-def set_domain(database: Database, name: str, *, disabled: bool) -> None:
+def set_domain(
+    database: Database, name: str, *, disabled: bool | None = None, language: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """language and names: how the standard folders of mailboxes are called that are made from now on."""
     with database.transaction() as tx:
         organization_id, domain_id = locked_domain(tx, name)
-        tx.execute("UPDATE domains SET disabled = %s WHERE domain_id = %s", (disabled, domain_id))
-        # Only people who have other mailboxes, too, can see it merged with something.
-        tx.execute(
-            """
-            SELECT show_or_hide(%(org)s, array_agg(m.mailbox_id)) FROM mailboxes m
-            WHERE m.organization_id = %(org)s AND m.domain_id = %(domain)s AND EXISTS (
-                  SELECT FROM mailboxes o WHERE o.organization_id = m.organization_id AND o.user_id = m.user_id
-                     AND o.mailbox_id <> m.mailbox_id)
-            """,
-            {"org": organization_id, "domain": domain_id},
-        )
-        audit.write(tx, f"domain {_state(disabled)}", organization_id=organization_id, name=name)
+        if language is not None or names is not None:
+            _name_folders(tx, domain_id, language, names)
+        if disabled is not None:
+            _close_or_open(tx, organization_id, domain_id, disabled)
+            audit.write(tx, f"domain {_state(disabled)}", organization_id=organization_id, name=name)
+
+
+def _name_folders(tx: Transaction, domain_id: int, language: str | None, names: Mapping[str, str] | None) -> None:
+    row = tx.row(
+        """
+        UPDATE domains SET folders_language = coalesce(%s, folders_language),
+               folder_names = coalesce(%s::jsonb, folder_names)
+        WHERE domain_id = %s RETURNING folders_language, folder_names
+        """,
+        (language, None if names is None else json.dumps(names), domain_id),
+    )
+    assert row
+    standard_folders(*row)
+
+
+def _close_or_open(tx: Transaction, organization_id: int, domain_id: int, disabled: bool) -> None:
+    tx.execute("UPDATE domains SET disabled = %s WHERE domain_id = %s", (disabled, domain_id))
+    # Only people who have other mailboxes, too, can see it merged with something.
+    tx.execute(
+        """
+        SELECT show_or_hide(%(org)s, array_agg(m.mailbox_id)) FROM mailboxes m
+        WHERE m.organization_id = %(org)s AND m.domain_id = %(domain)s AND EXISTS (
+              SELECT FROM mailboxes o WHERE o.organization_id = m.organization_id AND o.user_id = m.user_id
+                 AND o.mailbox_id <> m.mailbox_id)
+        """,
+        {"org": organization_id, "domain": domain_id},
+    )
 
 
 def remove_domain(database: Database, name: str) -> None:
@@ -156,7 +173,7 @@ def add_user(
                 "UPDATE users SET namespace_mode = %s WHERE organization_id = %s AND primary_mailbox_id = %s",
                 (mode, organization_id, mailbox_id),
             )
-        _furnish(tx, organization_id, [mailbox_id], limits)
+        _furnish(tx, organization_id, domain_id, [mailbox_id], limits)
         audit.write(tx, "user created", organization_id=organization_id, address=str(primary))
 
 
@@ -172,7 +189,8 @@ def add_users(database: Database, domain: str, local_parts: Sequence[str], passw
             )
         }  # fmt: skip
         new = [name for name in local_parts if name not in taken]
-        _furnish(tx, organization_id, _add_users(tx, organization_id, domain_id, new, new, password_hash), UNLIMITED)
+        boxes = _add_users(tx, organization_id, domain_id, new, new, password_hash)
+        _furnish(tx, organization_id, domain_id, boxes, UNLIMITED)
         audit.write(tx, "user created", organization_id=organization_id, domain=domain, count=len(new))
 
 
@@ -300,13 +318,15 @@ def add_mailbox(database: Database, new: Address, user: Address | None, limits: 
             (organization_id, domain_id, user_id, new.local_part),
         )
         assert row
-        _furnish(tx, organization_id, [row[0]], limits)
+        _furnish(tx, organization_id, domain_id, [row[0]], limits)
         subscribe_by_prefix(tx, organization_id, row[0])
         audit.write(tx, "mailbox created", organization_id=organization_id, user_id=user_id, address=str(new))
 
 
-def _furnish(tx: Transaction, organization_id: int, mailbox_ids: list[int], limits: Limits) -> None:
-    names, uses = (list(column) for column in zip(*STANDARD_FOLDERS, strict=True))
+def _furnish(tx: Transaction, organization_id: int, domain_id: int, mailbox_ids: list[int], limits: Limits) -> None:
+    called = tx.row("SELECT folders_language, folder_names FROM domains WHERE domain_id = %s", (domain_id,))
+    assert called
+    names, uses = (list(column) for column in zip(*standard_folders(*called), strict=True))
     # What is planned while the tables are nearly empty reads them from end to end, and would go on so for thousands.
     for some in filter(None, (mailbox_ids[:FEW], mailbox_ids[FEW:])):
         tx.execute(

@@ -307,6 +307,18 @@ def test_no_shared_folder_passes_for_the_users_own_sent(store: Store, user: Spea
     assert all("Shared" not in line for line in user.ok('LIST (SPECIAL-USE) "" "*"'))
 
 
+def test_one_mailbox_for_one_use(store: Store, user: Speaker) -> None:
+    user.no("CREATE Posted (USE (\\Sent))", "USEATTR")
+    user.ok("DELETE Archive")
+    user.ok("CREATE Work (USE (\\Archive))")
+    assert user.ok('LIST "" Work') == ['* LIST (\\HasNoChildren \\Archive) "/" "Work"']
+    user.ok("RENAME Work company.org/Work")
+    assert user.ok('LIST "" company.org/Work') == ['* LIST (\\HasNoChildren) "/" "company.org/Work"'], "which has one"
+    grants.grant(store.database, address(OWNER), None, address(USER), ALL)
+    user.no(f"CREATE Shared/{OWNER}/Work (USE (\\Archive))", "USEATTR")
+    user.ok("CREATE Archive (USE (\\Archive))")
+
+
 def test_subscriptions_are_each_users_own(store: Store, user: Speaker, owner: Speaker, others: None) -> None:
     grants.grant(store.database, address(OWNER), None, address(USER), "lr")
     grants.grant(store.database, address(OWNER), None, address("third@example.com"), "lr")

@@ -341,3 +341,25 @@ def test_whose_seen_a_mailbox_shows(imapd: Imapd) -> None:
     done(imapd, "mailbox", "set", "bob@example.com", "--seen", "per-reader")
     assert told(imapd, "mailbox", "show", "bob@example.com")["seen"] == "per_reader"
     refused(imapd, "mailbox", "set", "bob@example.com", code=2)
+
+
+def test_standard_folders_are_called_as_the_domain_says(imapd: Imapd) -> None:
+    def folders(address: str) -> dict[str, str]:
+        return {folder["special_use"]: folder["name"] for folder in told(imapd, "mailbox", "show", address)["folders"]}
+
+    done(imapd, "domain", "add", "beispiel.de", "--org", "Example", "--folders-language", "de")
+    done(imapd, "mailbox", "add", "ann@beispiel.de", "--user", "ann@example.com")
+    german = {None: "INBOX", "\\Drafts": "Entwürfe", "\\Sent": "Gesendet", "\\Junk": "Spam", "\\Trash": "Papierkorb", "\\Archive": "Archiv"}
+    assert folders("ann@beispiel.de") == german
+    done(imapd, "domain", "set", "beispiel.de", "--folder-name", "junk=Müll", "--folder-name", "Archive=Ablage")
+    shown = told(imapd, "domain", "show", "beispiel.de")
+    assert (shown["folders_language"], shown["folder_names"]) == ("de", {"\\Junk": "Müll", "\\Archive": "Ablage"})
+    done(imapd, "mailbox", "add", "support@beispiel.de")
+    assert folders("support@beispiel.de") == {**german, "\\Junk": "Müll", "\\Archive": "Ablage"}
+    assert folders("ann@beispiel.de") == german, "what is there stays as it is"
+    for wrong in ("Junk=", "Junk=a/b", "Junk=a*", "Inbox=x", "Flagged=x", "x"):
+        refused(imapd, "domain", "set", "beispiel.de", "--folder-name", wrong, code=2)
+    for twice in ("Junk=inbox", "Junk=gesendet"):
+        assert "same name" in refused(imapd, "domain", "set", "beispiel.de", "--folder-name", twice)
+    done(imapd, "domain", "set", "beispiel.de", "--folders-language", "fr")
+    assert told(imapd, "domain", "show", "beispiel.de")["folder_names"] == {}
