@@ -52,7 +52,7 @@ class News(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """modseq is None where nothing changed. refused are UIDs; changed, too, as an int8multirange."""
+    """modseq is None where nothing changed. refused are UIDs; so is changed, an int8multirange, where some were."""
 
     modseq: int | None
     refused: list[range]
@@ -94,7 +94,8 @@ STORE_FLAGS_AS = Prepared(
     " FROM store_flags_as(%s, %s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s) s"
 )
 STORE_FLAGS = Prepared(
-    "SELECT s.stored, s.refused::text, s.changed::text, (s.news).*"
+    # As text a set of thousands is dear; nobody asks for it but where some were refused.
+    "SELECT s.stored, s.refused::text, CASE WHEN s.refused <> '{}' THEN s.changed::text END, (s.news).*"
     " FROM store_flags(%s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s, %s) s"
 )
 EXPUNGE = Prepared("SELECT * FROM expunge_messages(%s, %s, %s, %s::int8multirange, true, %s)")
