@@ -5,6 +5,7 @@ import hashlib
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,18 @@ def store(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "blobs")
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """The operating system takes the first 1,000 octets of a file and says so; only the next write fails."""
+    """The operating system takes the first 1,000 octets of a file and says so; only the next write fails.
+
+    No longer than for the call that is tested: what the tests print may go to a file, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
@@ -43,18 +49,19 @@ def files(store: BlobStore) -> list[Path]:
     return [path for path in store.root.rglob("*") if path.is_file()]
 
 
-def test_a_full_disk_never_keeps_a_part(store: BlobStore, full_disk: None) -> None:
-    with pytest.raises(errors.Unavailable):
+def test_a_full_disk_never_keeps_a_part(store: BlobStore) -> None:
+    with pytest.raises(errors.Unavailable), full_disk():
         store.put(1, [(NAME, OCTETS)])
     assert files(store) == []
 
 
-def test_a_full_disk_leaves_nothing_of_a_spool(store: BlobStore, full_disk: None) -> None:
+def test_a_full_disk_leaves_nothing_of_a_spool(store: BlobStore) -> None:
     spool = store.spool()
-    spool.write(OCTETS)
-    with pytest.raises(errors.Unavailable):
-        spool.octets()
-    spool.close()
+    with full_disk():
+        spool.write(OCTETS)
+        with pytest.raises(errors.Unavailable):
+            spool.octets()
+        spool.close()
     assert files(store) == []
 
 
