@@ -29,10 +29,12 @@ def group() -> None:
 @group.command("add")
 @click.argument("name", type=GROUP)
 @click.option("--org", "organization", required=True, help="The organisation that it belongs to.")
+@json_option
 @with_database
-def add_group(database: Any, name: str, organization: str) -> None:
+def add_group(database: Any, name: str, organization: str, as_json: bool) -> None:
     """Make a group without members."""
     groups.add_group(database, organization, name)
+    told(database, name, organization, as_json)
 
 
 @group.command("list")
@@ -58,13 +60,16 @@ def show_group(database: Any, name: str, organization: str | None, as_json: bool
 @click.argument("name", type=GROUP)
 @organization_option
 @yes_option
+@json_option
 @changing_access
-def remove_group(database: Any, name: str, organization: str | None, yes: bool) -> None:
+def remove_group(database: Any, name: str, organization: str | None, yes: bool, as_json: bool) -> None:
     """Remove a group and all rights that it was given."""
     found = directory.groups(database, organization, name)[0]
     if not yes:
         click.confirm(f"Remove {name} with {len(found.members)} members and what is shared with it?", abort=True)
     groups.remove_group(database, organization, name)
+    if as_json:
+        show_one(found, as_json)
 
 
 @group.group("member")
@@ -76,10 +81,14 @@ def member() -> None:
 @click.argument("name", type=GROUP)
 @members_argument
 @organization_option
+@json_option
 @changing_access
-def add_member(database: Any, name: str, members: tuple[Address, ...], organization: str | None) -> None:
+def add_member(
+    database: Any, name: str, members: tuple[Address, ...], organization: str | None, as_json: bool
+) -> None:
     """Put users, by any of their addresses, into a group."""
     groups.add_members(database, organization, name, members)
+    told(database, name, organization, as_json)
 
 
 @member.command("list")
@@ -97,7 +106,17 @@ def list_members(database: Any, name: str, organization: str | None, as_json: bo
 @click.argument("name", type=GROUP)
 @members_argument
 @organization_option
+@json_option
 @changing_access
-def remove_member(database: Any, name: str, members: tuple[Address, ...], organization: str | None) -> None:
+def remove_member(
+    database: Any, name: str, members: tuple[Address, ...], organization: str | None, as_json: bool
+) -> None:
     """Take users out of a group."""
     groups.remove_members(database, organization, name, members)
+    told(database, name, organization, as_json)
+
+
+def told(database: Any, name: str, organization: str | None, as_json: bool) -> None:
+    """What has become of a group, for who wants it as JSON; people are content with silence."""
+    if as_json:
+        show_one(directory.groups(database, organization, name)[0], as_json)

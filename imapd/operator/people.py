@@ -89,13 +89,17 @@ def show_user(database: Any, address: Address, as_json: bool) -> None:
 @mode_option
 @click.option("--primary", type=ADDRESS, help="Which of their mailboxes is seen without a prefix.")
 @disabled_option
+@json_option
 @changing_logins
 def set_user(
-    database: Any, address: Address, name: str | None, mode: str | None, primary: Address | None, disabled: bool | None
-) -> None:
+    database: Any, address: Address, name: str | None, mode: str | None, primary: Address | None,
+    disabled: bool | None, as_json: bool,
+) -> None:  # fmt: skip
     """Change a user."""
     mode = "" if mode == "default" else mode
     provision.set_user(database, address, display_name=name, mode=mode, primary=primary, disabled=disabled)
+    if as_json:
+        show_one(directory.users(database, of=address)[0], as_json)
 
 
 @user.command("password")
@@ -197,7 +201,8 @@ def move_mailbox(
     if (to is None and owner is None and not nobody) or (owner and nobody):
         raise click.UsageError("Give --to, and --user or --nobody, or one of them.")
     passing.move(database, address, Passing(to, Nobody if nobody else owner, keep_address))
-    show_one(directory.mailboxes(database, of=to or address)[0], as_json)
+    if as_json:
+        show_one(directory.mailboxes(database, of=to or address)[0], as_json)
 
 
 @mailbox.command("remove")

@@ -59,24 +59,30 @@ def share() -> None:
 @click.argument("grantee", type=Grantee())
 @click.argument("right", type=Rights())
 @folder_option
+@json_option
 @changing_access
-def grant(database: Any, mailbox: Address, grantee: Any, right: str, folder: str | None) -> None:
+def grant(database: Any, mailbox: Address, grantee: Any, right: str, folder: str | None, as_json: bool) -> None:
     """Give GRANTEE a RIGHT in MAILBOX.
 
     GRANTEE is an address, group:NAME or anyone. RIGHT is read, write, delete or admin, each with the one before it, or
     letters of RFC 4314 (lrswipkxtea).
     """
     grants.grant(database, mailbox, folder, whom(grantee), right)
+    if as_json:
+        show(shares(database, mailbox), as_json)
 
 
 @share.command("revoke")
 @click.argument("mailbox", type=ADDRESS)
 @click.argument("grantee", type=Grantee())
 @folder_option
+@json_option
 @changing_access
-def revoke(database: Any, mailbox: Address, grantee: Any, folder: str | None) -> None:
+def revoke(database: Any, mailbox: Address, grantee: Any, folder: str | None, as_json: bool) -> None:
     """Take back all that GRANTEE was given in MAILBOX, or in one folder of it."""
     grants.revoke(database, mailbox, folder, whom(grantee))
+    if as_json:
+        show(shares(database, mailbox), as_json)
 
 
 def whom(grantee: Address | Group | str) -> Address | Group | None:
@@ -90,6 +96,10 @@ def whom(grantee: Address | Group | str) -> Address | Group | None:
 @with_database
 def list_shares(database: Any, mailbox: Address | None, as_json: bool) -> None:
     """Who has rights, in MAILBOX or everywhere."""
+    show(shares(database, mailbox), as_json)
+
+
+def shares(database: Any, mailbox: Address | None) -> list[directory.Share]:
+    """With the words of LEVELS, where rights are just those of one."""
     names = {letters: name for name, letters in LEVELS.items()}
-    rows = [row._replace(rights=names.get(row.rights, row.rights)) for row in directory.shares(database, mailbox)]
-    show(rows, as_json)
+    return [row._replace(rights=names.get(row.rights, row.rights)) for row in directory.shares(database, mailbox)]

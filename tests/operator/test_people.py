@@ -251,6 +251,19 @@ def test_shares_stay_in_a_domain_until_the_organisation_says_otherwise(imapd: Im
     assert "--share-across-domains" in refused(imapd, *command)
 
 
+def test_what_changes_sharing_tells_the_outcome_as_json(imapd: Imapd) -> None:
+    """For scripts; without --json success is silent."""
+    share = {"mailbox": "ann@example.com", "folder": None, "grantee": "bob@example.com", "rights": "read"}
+    assert told(imapd, "share", "grant", "ann@example.com", "bob@example.com", "read") == [share]
+    assert told(imapd, "share", "revoke", "ann@example.com", "bob@example.com") == []
+    group = {"name": "sales", "organization": "Example", "members": []}
+    assert told(imapd, "group", "add", "sales", "--org", "Example") == group
+    assert told(imapd, "group", "member", "add", "sales", "bob@example.com")["members"] == ["bob@example.com"]
+    assert told(imapd, "group", "member", "remove", "sales", "bob@example.com") == group
+    assert told(imapd, "group", "remove", "sales", "--yes") == group
+    assert told(imapd, "user", "set", "ann@example.com", "--namespace-mode", "unified")["namespace_mode"] == "unified"
+
+
 def test_groups(imapd: Imapd, database: Database) -> None:
     done(imapd, "group", "add", "Sales", "--org", "Example")
     assert "exists already" in refused(imapd, "group", "add", "sales", "--org", "Example")
