@@ -25,6 +25,7 @@ Slot = tuple[str, int]  # type, number
 _START_SECONDS = 60.0
 _AFTER_DRAIN_SECONDS = 2.0
 _AFTER_END_OF_CHANNEL_SECONDS = 5.0
+_AWAY_SECONDS = 4.0
 NEVER = float("inf")
 
 
@@ -49,6 +50,7 @@ class Workforce:
         self._start_at: dict[Slot, float] = {}
         self._fails = False  # somebody of this generation has died before it was complete
         self._draining = False
+        self._tended_at = time.monotonic()
         self.processes: list[Process] = []
         #: A worker has said that it will never run with these settings.
         self.unusable = False
@@ -160,6 +162,13 @@ class Workforce:
 
     def tend(self, now: float) -> None:
         """Everything that is due."""
+        # The loop comes here every second. If it was away for longer, the machine was suspended or starved, or we were
+        # stopped: then nobody could be heard, and silence proves nothing.
+        if now - self._tended_at > _AWAY_SECONDS:
+            log.warning("master was away", seconds=round(now - self._tended_at, 1))
+            for process in self.processes:
+                process.heard_at = now
+        self._tended_at = now
         for process in self.processes:
             if now >= process.kill_at:
                 process.kill("took too long to end")

@@ -52,6 +52,22 @@ def test_a_stuck_worker_is_killed_and_replaced(serving: Serving, how: str) -> No
     assert server.events("worker died")[0]["reason"] == "stuck"
 
 
+def test_a_machine_that_was_suspended_kills_nobody(serving: Serving) -> None:
+    server = serving(server={"stuck_seconds": 5})
+    client = server.client()
+    workers = set(server.children())
+    everybody = [server.pid, *workers]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(7)
+    for pid in everybody:
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(2)
+    assert client.ask("still here") == "still here"
+    assert set(server.children()) == workers
+    assert server.events("master was away")
+
+
 def test_sigterm_says_goodbye_and_lets_commands_finish(serving: Serving) -> None:
     server = serving()
     idle, busy = server.client(), server.client()
