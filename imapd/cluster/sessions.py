@@ -108,9 +108,7 @@ class Sessions:
         """Brings Redis up to date. Raises redis.RedisError."""
         with self._lock:
             changed, self._changed = self._changed, set()
-            written: dict[str | bytes, str | bytes | float | int] = {
-                id: self._live[id].told() for id in changed if id in self._live
-            }
+            written = {id: self._live[id].told() for id in changed if id in self._live}
             gone = [id for id in changed if id not in self._live]
             count = len(self._live)
         key = PREFIX + self._worker
