@@ -2,40 +2,15 @@
 """How many statements each command costs, through the real session, dispatch and store. ARCHITECTURE.md says the same."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 
-from imapd.protocol import dispatch
-from imapd.protocol.session import Session
-from imapd.protocol.states import State
-from tests.protocol.talk import Connection
+from tests.running.counted import Counted
 from tests.running.store import Store
 
 ARCHITECTURE = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
 LETTER = b"From: somebody@example.net\r\nSubject: one\r\n\r\ntext\r\n"
-
-
-class Counted:
-    """A logged-in session that says how many statements each command took."""
-
-    def __init__(self, store: Store):
-        self.store = store
-        self.node = store.node()
-        self.connection = Connection([])
-        self.session = Session(self.connection, self.node)
-        self.session.account = store.account(self.node)
-        self.session.state = State.AUTHENTICATED
-
-    def cost(self, command: str) -> int:
-        before = self.store.database.statements
-        self.connection.sent.clear()
-        self.connection.pieces = [b"a " + command.encode() + b"\r\n"]
-        self.connection.received_at = time.monotonic()
-        dispatch.serve(self.session)
-        assert self.connection.lines[-1].startswith(b"a OK"), self.connection.lines[-1]
-        return self.store.database.statements - before
 
 
 @pytest.fixture
