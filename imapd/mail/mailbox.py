@@ -548,7 +548,7 @@ def _same_flags(old: Snapshot, new: Snapshot, uid: int) -> bool:
 def _changed(
     op: str, mask: int, words: list[str], may_mask: int, may_words: bool, old: int, held: str
 ) -> tuple[int, str]:
-    """The new flags where these were held: what store_flags() of migrations/0002 does to a row."""
+    """The new flags where these were held: what flags_after() and store_flags() of migrations/ do to a row."""
     if op == "+":
         return old | mask, " ".join(sorted({*held.split(), *words})) if words else held
     if op == "-":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders: their counters, their life, their names within a mailbox. The rules stand in migrations/0003_folders.sql."""
+"""Folders: their counters, their life, their names within a mailbox. The rules stand in migrations/ 0002 and 0014."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Messages: what is new in a view, and the commands that change messages. Each function is one round trip.
 
-The work is done by the functions of migrations/0002_messages.sql; what may be done is decided in mail/.
+The work is done by the functions of migrations/ 0005 and 0009 to 0011; what may be done is decided in mail/.
 """
 
 import re

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Annotations of folders and of the server: kept, found, changed.
 
-Their limits stand in migrations/0007_metadata.sql; who may see or set which is decided in mail/metadata.py.
+Their limits stand in migrations/0013_metadata.sql; who may see or set which is decided in mail/metadata.py.
 """
 
 from collections.abc import Mapping, Sequence

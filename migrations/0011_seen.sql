@@ -1,9 +1,6 @@
 -- \Seen of a mailbox is one for all its readers, or each reader has their own: then the flag in `messages` is the
--- owner's, and what the others have seen lies here. A reader's change of \Seen takes a modseq of the group and stands in
--- the log of changes like any other, so that every view stays monotonic and complete; to the others nothing changes.
-
-ALTER TABLE mailboxes
-    ADD COLUMN seen text NOT NULL DEFAULT 'shared' CHECK (seen IN ('shared', 'per_reader'));
+-- owner's, and what the others have seen lies here. A reader's change of \Seen takes a modseq of the group and stands
+-- in the log of changes like any other, so that every view stays monotonic and complete; to the others nothing changes.
 
 -- UIDs of messages that are there, and nothing else, so that counting them is adding up. user_id 0: what everybody had
 -- seen when the readers got sets of their own; it counts for those who have not set or cleared anything since.
@@ -24,11 +21,6 @@ LANGUAGE sql STABLE AS $$
                       ORDER BY s.user_id DESC LIMIT 1), '{}')
 $$;
 
-CREATE FUNCTION uid_count(uids int8multirange) RETURNS bigint
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(uids) r
-$$;
-
 CREATE FUNCTION set_seen_by(org bigint, folder bigint, reader bigint, uids int8multirange) RETURNS void
 LANGUAGE sql AS $$
     INSERT INTO reader_seen (organization_id, folder_id, user_id, seen) VALUES (org, folder, reader, uids)
@@ -39,7 +31,7 @@ $$;
 CREATE FUNCTION store_flags_as(org bigint, grp bigint, folder bigint, reader bigint, targets int8multirange, op text,
                                mask integer, words text[], may_mask integer, may_words boolean, unchanged_since bigint,
                                OUT stored bigint, OUT refused int8multirange, OUT changed int8multirange)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     there int8multirange;
     held int8multirange;
@@ -78,7 +70,6 @@ BEGIN
                         CASE WHEN op = '-' OR mask & 8 = 0 THEN held - delta ELSE held + delta END);
     changed := changed + delta;
 END $$;
-ALTER FUNCTION store_flags_as SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
 
 -- APPEND into a mailbox where the one who appends has a set of their own.
 CREATE FUNCTION append_messages_as(org bigint, folder bigint, content_ids bigint[], sizes bigint[], dates bigint[],
@@ -98,14 +89,14 @@ BEGIN
     END IF;
 END $$;
 
--- COPY and MOVE where \Seen is the reader's own in the source (from_reader) or in the target (to_reader): the copies are
--- seen where the reader sees the messages as seen. As copy_messages() in all else.
+-- COPY and MOVE where \Seen is the reader's own in the source (from_reader) or in the target (to_reader): the copies
+-- are seen where the reader sees the messages as seen. As copy_messages() in all else.
 CREATE FUNCTION copy_messages_as(org bigint, grp bigint, folder bigint, targets int8multirange, target bigint,
                                  keep_mask integer, keep_words boolean, moving boolean, known bigint,
                                  from_reader bigint, to_reader bigint,
                                  OUT validity bigint, OUT first bigint, OUT source bigint[], OUT target_group bigint,
                                  OUT news news)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     was_seen int8multirange;
     now_seen int8multirange;
@@ -146,80 +137,9 @@ BEGIN
         END IF;
     END IF;
 END $$;
-ALTER FUNCTION copy_messages_as SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
 
--- As before, and what is gone is in no reader's set any more.
-CREATE OR REPLACE FUNCTION remove_messages(org bigint, grp bigint, folder bigint, targets int8multirange,
-                                           only_deleted boolean) RETURNS bigint[]
-LANGUAGE plpgsql AS $$
-DECLARE
-    gone bigint[];
-    tally record;
-BEGIN
-    FOR tally IN
-        WITH d AS (
-            DELETE FROM messages m USING messages_in(org, grp, folder, targets) found
-             WHERE m.ctid = found.place AND (NOT only_deleted OR m.flags & 4 <> 0)
-            RETURNING m.uid, m.folder_id, m.size, m.flags)
-        SELECT d.folder_id, count(*) FILTER (WHERE d.uid >= f.recent_uid) AS recent, count(*) AS number,
-               sum(d.size)::bigint AS octets, count(*) FILTER (WHERE d.flags & 8 = 0) AS not_seen,
-               count(*) FILTER (WHERE d.flags & 4 <> 0) AS to_delete,
-               coalesce(sum(d.size) FILTER (WHERE d.flags & 4 <> 0), 0)::bigint AS to_delete_octets,
-               array_agg(d.uid) AS uids,
-               EXISTS (SELECT FROM reader_seen s
-                        WHERE s.organization_id = org AND s.folder_id = d.folder_id) AS has_readers
-          FROM d JOIN folders f ON f.organization_id = org AND f.folder_id = d.folder_id
-         GROUP BY d.folder_id ORDER BY d.folder_id
-    LOOP
-        PERFORM charge(org, tally.folder_id, -tally.number, -tally.octets, -tally.not_seen, -tally.to_delete,
-                       -tally.to_delete_octets);
-        IF tally.recent > 0 THEN
-            UPDATE folders f SET recent = f.recent - tally.recent
-             WHERE f.organization_id = org AND f.folder_id = tally.folder_id;
-        END IF;
-        IF tally.has_readers THEN
-            UPDATE reader_seen s SET seen = s.seen - uid_set(tally.uids)
-             WHERE s.organization_id = org AND s.folder_id = tally.folder_id AND s.seen && uid_set(tally.uids);
-        END IF;
-        gone := gone || tally.uids;
-    END LOOP;
-    RETURN gone;
-END $$;
-ALTER FUNCTION remove_messages SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
-
--- As before, and readers have seen under the new UIDs what they had seen under the old ones.
-CREATE OR REPLACE FUNCTION regroup_folder(org bigint, folder bigint, grp bigint, target_group bigint) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    taken record;
-    uids bigint[];
-BEGIN
-    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, target_group)
-      ORDER BY g.group_id FOR NO KEY UPDATE;
-    SELECT array_agg(m.uid ORDER BY m.uid) INTO uids
-      FROM messages m WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder;
-    SELECT * INTO taken FROM take_uids(org, target_group, coalesce(cardinality(uids), 0));
-    UPDATE messages m SET group_id = target_group, uid = taken.first + n.i - 1, modseq = taken.now_modseq
-      FROM unnest(uids) WITH ORDINALITY AS n(uid, i)
-     WHERE m.organization_id = org AND m.group_id = grp AND m.uid = n.uid;
-    UPDATE reader_seen s SET seen = (SELECT uid_set(array_agg(taken.first + n.i - 1))
-                                       FROM unnest(uids) WITH ORDINALITY AS n(uid, i) WHERE s.seen @> n.uid)
-     WHERE s.organization_id = org AND s.folder_id = folder;
-    UPDATE folder_groups g SET keywords = ARRAY(SELECT DISTINCT ON (lower(w)) w FROM unnest(g.keywords || s.keywords) w)
-      FROM folder_groups s
-     WHERE g.organization_id = org AND g.group_id = target_group AND s.organization_id = org AND s.group_id = grp;
-    INSERT INTO changes (organization_id, group_id, modseq, added)
-    VALUES (org, target_group, taken.now_modseq,
-            CASE WHEN uids IS NULL THEN '{}'::int8multirange
-                 ELSE int8multirange(int8range(taken.first, taken.first + cardinality(uids))) END);
-    INSERT INTO changes (organization_id, group_id, modseq, expunged)
-    SELECT org, grp, t.now_modseq, uid_set(uids) FROM take_uids(org, grp, 0) t;
-    UPDATE folders f SET group_id = target_group, recent_uid = taken.first, recent = f.messages
-     WHERE f.organization_id = org AND f.folder_id = folder;
-END $$;
-
--- Changes whose \Seen a mailbox shows. Whoever gets a set of their own begins with what everybody had seen. The other way
--- round, all that anybody sees differently then counts as changed.
+-- Changes whose \Seen a mailbox shows. Whoever gets a set of their own begins with what everybody had seen. The other
+-- way round, all that anybody sees differently then counts as changed.
 CREATE FUNCTION set_seen_mode(org bigint, box bigint, mode text) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -258,7 +178,8 @@ BEGIN
         IF NOT isempty(differing) THEN
             UPDATE folder_groups g SET modseq = g.modseq + 1 WHERE g.organization_id = org AND g.group_id = one.group_id
             RETURNING g.modseq INTO now_modseq;
-            UPDATE messages m SET modseq = now_modseq FROM messages_in(org, one.group_id, one.folder_id, differing) found
+            UPDATE messages m SET modseq = now_modseq
+              FROM messages_in(org, one.group_id, one.folder_id, differing) found
              WHERE m.ctid = found.place;
             INSERT INTO changes (organization_id, group_id, modseq, flagged)
             VALUES (org, one.group_id, now_modseq, differing);

@@ -28,8 +28,8 @@ LANGUAGE sql STABLE AS $$
        AND ((usr IS NOT NULL AND m.user_id = usr) OR (usr IS NULL AND m.user_id IS NULL AND m.folder_id = folder))
 $$;
 
--- Sets entries of one folder (null: of the server) as one user, or removes those whose value is null. Raises IM003 where
--- there would be too many of them and IM001 where they would be too large together.
+-- Sets entries of one folder (null: of the server) as one user, or removes those whose value is null. Raises IM003
+-- where there would be too many of them and IM001 where they would be too large together.
 CREATE FUNCTION change_metadata(org bigint, folder bigint, usr bigint, names text[], contents bytea[],
                                 most_entries bigint, most_octets bigint) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -63,24 +63,4 @@ BEGIN
             RAISE EXCEPTION 'annotations too large' USING ERRCODE = 'IM001';
         END IF;
     END LOOP;
-END $$;
-
--- As before; the annotations of INBOX stay, and the new folder has them too (RFC 5464 section 4.1).
-CREATE OR REPLACE FUNCTION rename_inbox(org bigint, box bigint, target_box bigint, named text, most bigint)
-RETURNS bigint[]
-LANGUAGE plpgsql AS $$
-DECLARE
-    inbox record;
-    made bigint;
-    moved record;
-BEGIN
-    SELECT f.folder_id, f.group_id INTO inbox FROM folders f
-     WHERE f.organization_id = org AND f.mailbox_id = box AND f.name = 'INBOX';
-    made := create_folder(org, target_box, named, NULL, most);
-    SELECT * INTO moved FROM copy_messages(org, inbox.group_id, inbox.folder_id, int8multirange(int8range(1, 4294967296)),
-                                           made, -1, true, true, 0);
-    INSERT INTO metadata (organization_id, folder_id, user_id, entry, value)
-    SELECT m.organization_id, made, m.user_id, m.entry, m.value
-      FROM metadata m WHERE m.organization_id = org AND m.folder_id = inbox.folder_id;
-    RETURN ARRAY[inbox.group_id, moved.target_group];
 END $$;

@@ -1,30 +1,17 @@
--- Who may do what in mailboxes of others: groups of users, what an organisation allows, and lists of rights per folder.
+-- Who may do what in mailboxes of others: lists of rights, per mailbox and per folder.
 
--- Sharing with everybody, and with people who have no mailbox in the domain of the shared one, is off until an
--- organisation wants it. Both are asked when rights are read, so that a change counts at once. Another organisation is
--- never reached.
-ALTER TABLE organizations
-    ADD COLUMN share_with_anyone boolean NOT NULL DEFAULT false,
-    ADD COLUMN share_across_domains boolean NOT NULL DEFAULT false;
-
--- Users who are given rights together. In shared_mailbox_access a group is 'g<name>'.
-CREATE TABLE user_groups (
-    organization_id bigint NOT NULL REFERENCES organizations,
-    name            text NOT NULL CHECK (name = lower(name)),
-    created_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization_id, name)
-);
-
-CREATE TABLE user_group_members (
+-- Who may do what in a mailbox (folder_id 0) or in one folder of it. rights: letters of RFC 4314.
+CREATE TABLE shared_mailbox_access (
     organization_id bigint NOT NULL,
-    name            text NOT NULL,
-    user_id         bigint NOT NULL,
-    PRIMARY KEY (organization_id, name, user_id),
-    FOREIGN KEY (organization_id, name) REFERENCES user_groups ON DELETE CASCADE,
-    FOREIGN KEY (organization_id, user_id) REFERENCES users ON DELETE CASCADE
+    mailbox_id      bigint NOT NULL,
+    folder_id       bigint NOT NULL DEFAULT 0,
+    grantee         text NOT NULL,                  -- 'u<user_id>', 'g<group name>' or 'anyone'
+    rights          text NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, mailbox_id, folder_id, grantee),
+    FOREIGN KEY (organization_id, mailbox_id) REFERENCES mailboxes ON DELETE CASCADE
 );
-CREATE INDEX groups_of_user ON user_group_members (organization_id, user_id);
-
+CREATE INDEX access_of_grantee ON shared_mailbox_access (organization_id, grantee);
 CREATE INDEX access_of_folder ON shared_mailbox_access (organization_id, folder_id) WHERE folder_id <> 0;
 
 -- The entries that count for a user: own, of groups, of anyone; as far as the organisation allows. An entry of a folder
@@ -35,7 +22,8 @@ LANGUAGE sql STABLE AS $$
     SELECT a.mailbox_id, m.local_part || '@' || d.name, a.folder_id, a.grantee, a.rights
       FROM (SELECT 'u' || usr AS grantee
             UNION ALL SELECT 'anyone'
-            UNION ALL SELECT 'g' || g.name FROM user_group_members g WHERE g.organization_id = org AND g.user_id = usr) who
+            UNION ALL SELECT 'g' || g.name FROM user_group_members g
+                       WHERE g.organization_id = org AND g.user_id = usr) who
       JOIN shared_mailbox_access a ON a.organization_id = org AND a.grantee = who.grantee
       JOIN mailboxes m ON m.organization_id = org AND m.mailbox_id = a.mailbox_id
       JOIN domains d ON d.domain_id = m.domain_id
@@ -44,7 +32,8 @@ LANGUAGE sql STABLE AS $$
        AND (a.grantee <> 'anyone' OR o.share_with_anyone)
        AND (o.share_across_domains OR EXISTS (
             SELECT FROM mailboxes own
-             WHERE own.organization_id = org AND own.user_id = usr AND own.domain_id = m.domain_id AND NOT own.disabled))
+             WHERE own.organization_id = org AND own.user_id = usr AND own.domain_id = m.domain_id
+               AND NOT own.disabled))
 $$;
 
 -- Letters of rights once each, in the order of RFC 4314.
@@ -86,34 +75,6 @@ BEGIN
             ON CONFLICT (organization_id, mailbox_id, folder_id, grantee) DO UPDATE SET rights = excluded.rights;
         END IF;
     END LOOP;
-END $$;
-
--- As before, and a folder begins with the list of rights of the nearest folder above it (RFC 4314 section 4).
-CREATE OR REPLACE FUNCTION create_folder(org bigint, box bigint, named text, use text, most bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
-DECLARE
-    made bigint;
-BEGIN
-    IF (SELECT count(*) FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box) >= most THEN
-        RAISE EXCEPTION 'too many folders' USING ERRCODE = 'IM003';
-    END IF;
-    INSERT INTO folders (organization_id, mailbox_id, group_id, name, special_use)
-    VALUES (org, box, group_named(org, owner_of(org, box), named), named, use)
-    ON CONFLICT (organization_id, mailbox_id, name) DO NOTHING
-    RETURNING folder_id INTO made;
-    IF made IS NULL THEN
-        RAISE EXCEPTION 'folder exists' USING ERRCODE = 'IM005';
-    END IF;
-    IF position('/' IN named) > 0 THEN
-        INSERT INTO shared_mailbox_access (organization_id, mailbox_id, folder_id, grantee, rights)
-        SELECT org, box, made, a.grantee, a.rights
-          FROM shared_mailbox_access a
-         WHERE a.organization_id = org AND a.mailbox_id = box AND a.folder_id = (
-               SELECT f.folder_id FROM folders f
-                WHERE f.organization_id = org AND f.mailbox_id = box AND starts_with(named, f.name || '/')
-                ORDER BY length(f.name) DESC LIMIT 1);
-    END IF;
-    RETURN made;
 END $$;
 
 -- A folder that goes into another mailbox takes its own entries along.

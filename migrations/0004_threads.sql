@@ -1,12 +1,7 @@
--- What THREAD and THREADID ask of a content.
+-- Which thread (RFC 8474) a content belongs to.
 
--- Whether the subject has the marks of a reply or a forward (RFC 5256 section 2.1).
-ALTER TABLE contents ADD COLUMN is_reply boolean NOT NULL DEFAULT false;
-UPDATE contents SET is_reply = true
- WHERE subject ~ '^\s*((\[[^][]*\]\s*)*(re|fwd?)\s*(\[[^][]*\]\s*)?:|\[fwd:)' OR subject ~ '\(fwd\)\s*$';
-
--- Which thread (RFC 8474) a message id belongs to: that of each message, of the one it answers and of the one that began
--- it all. So answers are brought together though what they answer came later, or never.
+-- The thread of each message id, of the one it answers and of the one that began it all. So answers are brought
+-- together though what they answer came later, or never.
 CREATE SEQUENCE thread_ids AS bigint;
 
 CREATE TABLE thread_members (
@@ -16,9 +11,9 @@ CREATE TABLE thread_members (
     PRIMARY KEY (organization_id, message_key)
 );
 
--- The thread of a new content, from its columns message_id and refs. What is known of its ids decides, its own first, then
--- the nearest one; a thread's id never changes. Keys are written in their order, so that two writers do not wait for each
--- other in a circle.
+-- The thread of a new content, from its columns message_id and refs. What is known of its ids decides, its own first,
+-- then the nearest one; a thread's id never changes. Keys are written in their order, so that two writers do not wait
+-- for each other in a circle.
 CREATE FUNCTION thread_of(org bigint, message_id text, refs text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,6 +53,3 @@ BEGIN
     END IF;
     RETURN thread;
 END $$;
-
-UPDATE contents SET thread_id = thread_of(organization_id, message_id, refs) WHERE thread_id IS NULL;
-ALTER TABLE contents ALTER COLUMN thread_id SET NOT NULL;

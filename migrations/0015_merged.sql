@@ -1,0 +1,140 @@
+-- What is done to the same-named folders of all domains of a user together, and to whole mailboxes: rename, hide, pass
+-- to another user.
+
+-- RENAME of a tree in several mailboxes of one user together; each folder stays in its mailbox. Returns the groups that
+-- were touched. Raises IM002 where there is nothing to rename, IM005 where a new name is taken in any of them.
+CREATE FUNCTION rename_merged(org bigint, boxes bigint[], old text, new text) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    whose text := owner_of(org, boxes[1]);
+    one record;
+    groups bigint[] := '{}';
+BEGIN
+    PERFORM FROM folder_groups g
+      WHERE g.organization_id = org AND g.owner = whose
+        AND (g.name IN (old, new) OR starts_with(g.name, old || '/') OR starts_with(g.name, new || '/'))
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM folders f
+                WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes) AND starts_with(f.name, old || '/')
+                  AND octet_length(new) + octet_length(f.name) - octet_length(old) > 2000) THEN
+        RAISE EXCEPTION 'name too long' USING ERRCODE = 'IM003';
+    END IF;
+    -- A name that another one is to get has been left before: that one is longer.
+    FOR one IN
+        SELECT f.name, new || substr(f.name, length(old) + 1) AS named, min(f.group_id) AS group_id,
+               array_agg(f.folder_id ORDER BY f.folder_id) AS ids
+          FROM folders f
+         WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes)
+           AND (f.name = old OR starts_with(f.name, old || '/'))
+         GROUP BY f.name ORDER BY length(f.name), f.name
+    LOOP
+        IF EXISTS (SELECT FROM folders f
+                    WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes) AND f.name = one.named) THEN
+            RAISE EXCEPTION 'folder exists' USING ERRCODE = 'IM005';
+        END IF;
+        groups := groups || one.group_id || bring_folders(org, one.ids, whose, one.named);
+        UPDATE folders f SET name = one.named WHERE f.organization_id = org AND f.folder_id = ANY (one.ids);
+    END LOOP;
+    IF groups = '{}' THEN
+        RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM002';
+    END IF;
+    RETURN groups;
+END $$;
+
+-- RENAME INBOX of several mailboxes together: in each of them its messages go into a new folder.
+CREATE FUNCTION rename_inboxes(org bigint, boxes bigint[], targets bigint[], named text, most bigint) RETURNS bigint[]
+LANGUAGE sql AS $$
+    SELECT array_agg(DISTINCT g)
+      FROM unnest(boxes, targets) AS b(box, target)
+     CROSS JOIN LATERAL unnest(rename_inbox(org, box, target, named, most)) g
+$$;
+
+-- Gives the messages of a folder new UIDs in its own group: to those who have been told that they are gone, they come.
+CREATE FUNCTION renumber_folder(org bigint, grp bigint, folder bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    uids bigint[];
+    taken record;
+BEGIN
+    SELECT array_agg(m.uid ORDER BY m.uid) INTO uids
+      FROM messages m WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder;
+    IF uids IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT * INTO taken FROM take_uids(org, grp, cardinality(uids));
+    UPDATE messages m SET uid = taken.first + n.i - 1, modseq = taken.now_modseq
+      FROM unnest(uids) WITH ORDINALITY AS n(uid, i)
+     WHERE m.organization_id = org AND m.group_id = grp AND m.uid = n.uid;
+    UPDATE reader_seen s SET seen = (SELECT uid_set(array_agg(taken.first + n.i - 1))
+                                       FROM unnest(uids) WITH ORDINALITY AS n(uid, i) WHERE s.seen @> n.uid)
+     WHERE s.organization_id = org AND s.folder_id = folder;
+    INSERT INTO changes (organization_id, group_id, modseq, added, expunged)
+    VALUES (org, grp, taken.now_modseq, int8multirange(int8range(taken.first, taken.first + cardinality(uids))),
+            uid_set(uids));
+    UPDATE folders f SET recent_uid = taken.first, recent = f.messages
+     WHERE f.organization_id = org AND f.folder_id = folder;
+END $$;
+
+-- Takes the folders of mailboxes that are closed out of what merged mailboxes show, and back into it those that are
+-- open again. Who sees a group whole is told that the messages are gone, and later that they have come; where there is
+-- nothing to merge with, nothing changes. Returns the groups.
+CREATE FUNCTION show_or_hide(org bigint, boxes bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    groups bigint[] := '{}';
+    now_modseq bigint;
+BEGIN
+    FOR one IN
+        SELECT f.folder_id, f.group_id, m.disabled OR d.disabled AS hide
+          FROM folders f
+          JOIN mailboxes m ON m.organization_id = org AND m.mailbox_id = f.mailbox_id
+          JOIN domains d ON d.domain_id = m.domain_id
+          JOIN folder_groups g ON g.organization_id = org AND g.group_id = f.group_id
+         WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes)
+           AND (m.disabled OR d.disabled) <> (f.folder_id = ANY (g.hidden))
+           AND (f.folder_id = ANY (g.hidden)
+                OR EXISTS (SELECT FROM folders o WHERE o.organization_id = org AND o.group_id = f.group_id
+                              AND o.mailbox_id <> f.mailbox_id))
+         ORDER BY f.group_id, f.folder_id
+    LOOP
+        PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id = one.group_id FOR NO KEY UPDATE;
+        IF one.hide THEN
+            UPDATE folder_groups g SET hidden = g.hidden || one.folder_id, modseq = g.modseq + 1
+             WHERE g.organization_id = org AND g.group_id = one.group_id RETURNING g.modseq INTO now_modseq;
+            INSERT INTO changes (organization_id, group_id, modseq, expunged)
+            SELECT org, one.group_id, now_modseq, uid_set(array_agg(m.uid))
+              FROM messages m
+             WHERE m.organization_id = org AND m.group_id = one.group_id AND m.folder_id = one.folder_id;
+        ELSE
+            UPDATE folder_groups g SET hidden = array_remove(g.hidden, one.folder_id)
+             WHERE g.organization_id = org AND g.group_id = one.group_id;
+            PERFORM renumber_folder(org, one.group_id, one.folder_id);
+        END IF;
+        groups := groups || one.group_id;
+    END LOOP;
+    RETURN groups;
+END $$;
+
+-- A mailbox passes to another user of the organisation, or to nobody (null), with its folders. It must be open. Returns
+-- the groups that were touched.
+CREATE FUNCTION pass_mailbox(org bigint, box bigint, usr bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    was text := owner_of(org, box);
+    whose text;
+    one record;
+    groups bigint[] := '{}';
+BEGIN
+    whose := CASE WHEN usr IS NULL THEN 'm' || box ELSE 'u' || usr END;
+    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.owner IN (was, whose)
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    UPDATE mailboxes m SET user_id = usr WHERE m.organization_id = org AND m.mailbox_id = box;
+    FOR one IN SELECT f.folder_id, f.group_id, f.name FROM folders f
+                WHERE f.organization_id = org AND f.mailbox_id = box ORDER BY f.folder_id
+    LOOP
+        groups := groups || one.group_id || bring_folders(org, ARRAY[one.folder_id], whose, one.name);
+    END LOOP;
+    DELETE FROM shared_mailbox_access a WHERE a.organization_id = org AND a.mailbox_id = box AND a.grantee = whose;
+    RETURN groups;
+END $$;
