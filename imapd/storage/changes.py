@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The change log (migrations/0005_changes.sql) grows with every command, so it is forgotten after a while. Every function
-that changes messages writes it; who reads it is in messages.py."""
+"""The change log (migrations/0005_changes.sql) grows with every command, so it is forgotten after a while. Every
+function that changes messages writes it; who reads it is in messages.py."""
 
 from imapd.storage.pool import Database
 
