@@ -157,6 +157,10 @@ class Account:
         """Each own mailbox by the name of its namespace: a domain, or an address."""
         return [(tree.prefix.removesuffix(DELIMITER), tree.mailbox_ids[0]) for tree in self._layout.trees[1:]]
 
+    def home_of(self, name: str) -> int:
+        """The own mailbox that a new folder of this name, which is none below Shared/, would lie in."""
+        return self._layout.resolve(name)[0].mailbox_ids[0]
+
     @property
     def quotas(self) -> Quotas:
         return Quotas(self)
@@ -447,9 +451,15 @@ class Account:
 
 def numbers_of(folders: Sequence[Folder], merged: bool) -> Status:
     """The numbers of a mailbox: sums, where several folders stand behind it."""
+    first = folders[0]
+    mailbox_id = f"G{first.group_id}-{first.uid_validity}" if merged else f"F{first.folder_id}"
+    if len(folders) == 1:
+        return Status(
+            first.messages, first.recent, first.uid_next, first.uid_validity, first.unseen, first.size, first.deleted,
+            first.deleted_size, first.modseq, mailbox_id,
+        )  # fmt: skip
     found: Iterable[Any] = zip(*folders, strict=True)
     by = dict(zip(Folder._fields, found, strict=True))
-    first = folders[0]
     return Status(
         messages=sum(by["messages"]),
         recent=sum(by["recent"]),
@@ -460,5 +470,5 @@ def numbers_of(folders: Sequence[Folder], merged: bool) -> Status:
         deleted=sum(by["deleted"]),
         deleted_size=sum(by["deleted_size"]),
         modseq=first.modseq,
-        mailbox_id=f"G{first.group_id}-{first.uid_validity}" if merged else f"F{first.folder_id}",
+        mailbox_id=mailbox_id,
     )

@@ -57,13 +57,14 @@ def owned(layout: Layout, rows: Iterable[Folder]) -> Iterator[Listed]:
 
 def shared(grants: Sequence[Grant], rows: Iterable[Folder]) -> Iterator[Listed]:
     """What others share: never announced with a special use, which would pass for the user's own."""
-    of_mailbox: dict[int, list[Grant]] = {}
+    addresses = {grant.mailbox_id: grant.address for grant in grants}
+    given: dict[tuple[int, int], list[Grant]] = {}
     for grant in grants:
-        of_mailbox.setdefault(grant.mailbox_id, []).append(grant)
-    theirs = [row for row in rows if row.mailbox_id in of_mailbox]
-    addresses = {mailbox_id: given[0].address for mailbox_id, given in of_mailbox.items()}
+        given.setdefault((grant.mailbox_id, grant.folder_id), []).append(grant)
+    theirs = [row for row in rows if row.mailbox_id in addresses]
     for row in sorted(theirs, key=lambda row: (addresses[row.mailbox_id], _inbox_first(row.name))):
-        held = rights.held(of_mailbox[row.mailbox_id], row.folder_id)
+        box = row.mailbox_id
+        held = rights.held([*given.get((box, 0), ()), *given.get((box, row.folder_id), ())], row.folder_id)
         if rights.LOOKUP in held:
             yield Listed(SHARED + addresses[row.mailbox_id] + DELIMITER + row.name, [row], held)
 

@@ -2,6 +2,7 @@
 """Rights of RFC 4314, and what the four words of sharing mean in them. Who has which is in the store. Pure."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Protocol
 
 LOOKUP, READ, SEEN, WRITE, INSERT, POST, CREATE, DELETE_MAILBOX, DELETE, EXPUNGE, ADMINISTER = "lrswipkxtea"
@@ -34,6 +35,7 @@ class Entry(Protocol):
     def rights(self) -> str: ...
 
 
+@lru_cache(maxsize=1000)
 def union(*rights: str) -> str:
     """Letters of all of them, once each, in the order of RFC 4314."""
     held = set("".join(rights))

@@ -44,7 +44,8 @@ def entries(database: Database, organization_id: int, folder_ids: Sequence[int])
                     SELECT FROM shared_mailbox_access o
                      WHERE o.organization_id = a.organization_id AND o.mailbox_id = a.mailbox_id
                        AND o.folder_id = f.folder_id AND o.grantee = a.grantee))
-          LEFT JOIN users u ON u.organization_id = a.organization_id AND 'u' || u.user_id = a.grantee
+          LEFT JOIN users u ON u.organization_id = a.organization_id
+               AND u.user_id = CASE left(a.grantee, 1) WHEN 'u' THEN substr(a.grantee, 2)::bigint END
           LEFT JOIN mailboxes p ON p.organization_id = u.organization_id AND p.mailbox_id = u.primary_mailbox_id
           LEFT JOIN domains d ON d.domain_id = p.domain_id
          WHERE f.organization_id = %s AND f.folder_id = ANY(%s) AND a.rights <> ''

@@ -232,7 +232,8 @@ def shares(database: Database, of: Address | None = None) -> list[Share]:
             JOIN mailboxes m ON m.organization_id = s.organization_id AND m.mailbox_id = s.mailbox_id
             JOIN domains d ON d.domain_id = m.domain_id
             LEFT JOIN folders f ON f.organization_id = s.organization_id AND f.folder_id = s.folder_id
-            LEFT JOIN users u ON u.organization_id = s.organization_id AND s.grantee = 'u' || u.user_id
+            LEFT JOIN users u ON u.organization_id = s.organization_id
+                AND u.user_id = CASE left(s.grantee, 1) WHEN 'u' THEN substr(s.grantee, 2)::bigint END
             LEFT JOIN mailboxes p ON p.organization_id = u.organization_id AND p.mailbox_id = u.primary_mailbox_id
             LEFT JOIN domains pd ON pd.domain_id = p.domain_id
             WHERE %(name)s::text IS NULL OR m.local_part || '@' || d.name = %(name)s
