@@ -130,7 +130,7 @@ def _carried_out(session: Session, registered: Command | None, request: Request,
     cursor.end()
     done = _run(session, registered, args) or _DONE
     if (session.selected is not None or session.alerts) and registered.tells_news:
-        for output in session.last_news(registered.sends_expunge):
+        for output in session.last_news(registered.sends_expunge, registered.by_uid):
             session.connection.send(output if isinstance(output, bytes) else output.encode(session.utf8))
     text = done.text if done.text is not None else registered.completed
     session.bad_commands = 0 if session.account is not None else session.bad_commands

@@ -159,9 +159,9 @@ class Session:
         connection = self.connection
         return bool(connection.is_tls or (self.settings.auth.cleartext == "loopback" and connection.is_loopback))
 
-    def news(self, may_expunge: bool) -> Iterator[Output]:
+    def news(self, may_expunge: bool, by_uid: bool = False) -> Iterator[Output]:
         """What the client has not been told: of quotas, and what the selected mailbox's view has learnt, in the order
-        to tell it in."""
+        to tell it in. by_uid: it counts by UIDs."""
         if self.alerts:
             yield from self._alerted()
         mailbox = self.selected
@@ -181,7 +181,7 @@ class Session:
             yield Flags(mailbox.flags)
             yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + flag_list(mailbox.permanent_flags))
         if told.flags_changed:
-            yield from self._flags_told(mailbox, told.flags_changed)
+            yield from self._flags_told(mailbox, told.flags_changed, by_uid)
 
     def _alerted(self) -> Iterator[Output]:
         alerts, self.alerts = self.alerts, ()
@@ -191,28 +191,31 @@ class Session:
             except MailError:
                 continue
             if root is not None:
-                yield quota_reached(root.name, percent)
+                yield quota_reached(root.name, percent, selected=self.selected is not None)
 
-    def _flags_told(self, mailbox: Mailbox, positions: list[int]) -> Iterator[Output]:
+    def _flags_told(self, mailbox: Mailbox, positions: list[int], by_uid: bool) -> Iterator[Output]:
         """FETCH that nobody asked for: with UID (RFC 7162 3.2.4, RFC 9051 7.5.2), with MODSEQ (RFC 7162 3.1)."""
         view = mailbox.view
-        with_uid = QRESYNC in self.enabled or IMAP4REV2 in self.enabled
+        with_uid = by_uid or QRESYNC in self.enabled or IMAP4REV2 in self.enabled
         with_modseq = CONDSTORE in self.enabled
         for at in positions:
             uid = view.uids[at] if with_uid else None
             yield FetchFlags(at + 1, mailbox.flags_at(at), uid, view.modseqs[at] if with_modseq else None)
 
-    def last_news(self, may_expunge: bool) -> Iterator[Output]:
+    def last_news(self, may_expunge: bool, by_uid: bool = False) -> Iterator[Output]:
         """What is told after a command, before its tagged answer."""
-        yield from self.news(may_expunge)
+        yield from self.news(may_expunge, by_uid)
         mailbox = self.selected
-        if mailbox is not None and self.owes_modseq:
-            self.owes_modseq = False
-            yield Ok("Highest modseq.", b"HIGHESTMODSEQ %d" % mailbox.modseq)
-        elif mailbox is not None and QRESYNC in self.enabled and mailbox.is_ahead:
-            # A modseq has been told that is above that of an expunge which may not be told now. Who remembered it would
-            # never hear of the expunge; a client takes this value for all that it has seen (RFC 7162 section 6).
-            yield Ok("Expunges are to be told.", b"HIGHESTMODSEQ %d" % mailbox.modseq)
+        if mailbox is None:
+            return
+        # A modseq has been told that is above that of an expunge which may not be told now. Who remembered it would
+        # never hear of the expunge; a client takes this value for all that it has seen (RFC 7162 section 6), until it
+        # is told another one.
+        is_held_back = QRESYNC in self.enabled and mailbox.is_ahead
+        if self.owes_modseq or is_held_back:
+            self.owes_modseq = is_held_back
+            text = "Expunges are to be told." if is_held_back else "Highest modseq."
+            yield Ok(text, b"HIGHESTMODSEQ %d" % mailbox.modseq)
 
     def removed(self, modseq: int) -> Generator[Output, None, Done | None]:
         """Ends a command that may have removed messages, when this was the modseq before: the news, and

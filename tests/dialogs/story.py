@@ -12,6 +12,7 @@ OCTETS = re.compile(r'(\d+) octets "(.*)"')
 BARE = re.compile(r"(\d+) (sees|bye|ends|starttls|compress|quiet|leaves)")
 CONNECTION = re.compile(r"connection (\d+): (.+)")
 MESSAGE = re.compile(r"message ([a-z][a-z0-9-]*):")
+SHOWS = re.compile(r"shows: RFC \d+( .*)?")
 
 
 @dataclass
@@ -82,6 +83,8 @@ def _header(story: Story, line: str) -> bool:
     if found := CONNECTION.fullmatch(line):
         story.connections[int(found[1])] = found[2]
         return True
+    if SHOWS.fullmatch(line):
+        return True  # for who looks for the story of an RFC: shown.py
     word, _, value = line.partition(": ")
     if word == "messages":
         story.messages_in_inbox = int(value)

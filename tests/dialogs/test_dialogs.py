@@ -9,10 +9,11 @@ from tests.dialogs.conftest import Places
 from tests.dialogs.runner import Runner
 from tests.dialogs.story import Story, read_story
 
-STORIES = [read_story(path) for path in sorted(Path(__file__).parent.glob("*.imap"))]
+HERE = Path(__file__).parent
+STORIES = [read_story(path) for path in sorted(HERE.rglob("*.imap"))]
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.path.stem)
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: str(story.path.relative_to(HERE).with_suffix("")))
 @pytest.mark.usefixtures("quiet_log")
 def test_story(story: Story, places: Places) -> None:
     Runner(story, places.place(story.server)).run()
