@@ -49,10 +49,10 @@ class HasChildren(Cannot):
 class OverQuota(MailError):
     """root: which quota has no room, as the store names it: m…, u… or d… for a mailbox, a user or a domain."""
 
-    text = "The quota of this mailbox is used up."
+    text = "The quota of this mailbox has no room for that."
     texts = {
-        "u": "The quota of all mailboxes of this user together is used up.",
-        "d": "The quota of this domain is used up.",
+        "u": "The quota of all mailboxes of this user together has no room for that.",
+        "d": "The quota of this domain has no room for that.",
     }
 
     def __init__(self, text: str | None = None, root: str = ""):

@@ -141,7 +141,8 @@ def warning(session: Session, mailbox: Mailbox) -> Ok | None:
     fullest = max(session.account.quotas.of_mailbox(mailbox.name), key=lambda root: (root.warned, root.percent))
     if not fullest.warned:
         return None
-    return quota_reached(fullest.name, 100 if fullest.warned >= 100 else min(99, max(fullest.percent, fullest.warned)))
+    percent = 100 if fullest.warned >= 100 else min(99, max(fullest.percent, fullest.warned))
+    return quota_reached(fullest.name, percent, selected=True)
 
 
 CODES.append(warning)

@@ -72,15 +72,24 @@ class Quotas:
         self._organization_id = account.organization_id
 
     def of_mailbox(self, name: str) -> list[Root]:
-        """Every root that binds a mailbox, its own first. Raises errors.NotFound, NoPermission."""
-        account = self._account
-        place = account.need(account.find(name), rights.READ)
-        boxes = [folder.mailbox_id for folder in place.folders]
+        """Every root that binds a mailbox, its own first; of one that is not there, those that would bind it (RFC 9208
+        section 4.1.2). Raises errors.NotFound, NoPermission."""
+        boxes = self._boxes(name)
         found = quotas.of_mailboxes(self._database, self._organization_id, boxes)
         # Mailbox, user, domain; of several mailboxes (in a unified namespace) the one that takes new messages first.
         order = {f"m{box}": number for number, box in enumerate(boxes)}
         found.sort(key=lambda usage: ("mud".index(usage.root[0]), order.get(usage.root, 0), usage.root))
         return [self._named(usage) for usage in found]
+
+    def _boxes(self, name: str) -> list[int]:
+        account = self._account
+        try:
+            place = account.need(account.find(name), rights.READ)
+        except errors.NotFound:
+            if name.startswith(SHARED):
+                raise
+            return [account.home_of(name)]
+        return [folder.mailbox_id for folder in place.folders]
 
     def root(self, name: str) -> Root:
         """One root. Raises errors.NotFound also where it is none of this user's business."""
@@ -92,9 +101,7 @@ class Quotas:
     def set(self, name: str, limits: Limits) -> Root:
         """Sets all limits of a root. Raises errors.NotFound, NoPermission, Cannot."""
         key = self._key(name)
-        administered = self._administered()
-        below = quotas.domains_of(self._database, self._organization_id, key)
-        if not below or not below <= administered.keys():
+        if not self._administers_all_of(key):
             raise errors.NoPermission
         quotas.set_limits(
             self._database, self._organization_id, key, limits, user_id=self._account.user_id,
@@ -158,7 +165,14 @@ class Quotas:
         mailbox_id, user_id = at
         if not name.endswith("/" + USER):
             return f"m{mailbox_id}"
-        return f"u{user_id}" if user_id is not None else None
+        if user_id is None:
+            return None
+        # What a user has in a domain of others is not for the administrator of one of them to see.
+        return f"u{user_id}" if name.startswith(SHARED) or self._administers_all_of(f"u{user_id}") else None
+
+    def _administers_all_of(self, key: str) -> bool:
+        below = quotas.domains_of(self._database, self._organization_id, key)
+        return bool(below) and below <= self._administered().keys()
 
     def _administered(self) -> dict[str, int]:
         return quotas.domains_administered(self._database, self._organization_id, self._account.user_id)

@@ -41,11 +41,13 @@ class Interrupted(ConnectionError):
     would take for the rest of it, so the connection ends."""
 
 
-def quota_reached(root: str, percent: int) -> Ok:
-    """A warning that so much of a quota is used; the client may show it to the user (RFC 3501 7.1, RFC 9208 4.3)."""
-    if percent >= 100:
-        return Ok(f"The quota {root} is used up.", b"OVERQUOTA")
-    return No(f"{percent} % of the quota {root} is used.", b"ALERT")
+def quota_reached(root: str, percent: int, *, selected: bool) -> Ok:
+    """A warning that so much of a quota is used, which the client shows to the user (RFC 3501 section 7.1). OVERQUOTA
+    is for who has a mailbox selected (RFC 9208 section 4.3.1)."""
+    said = f"The quota {root} is used up." if percent >= 100 else f"{percent} % of the quota {root} is used."
+    if percent >= 100 and selected:
+        return Ok(said, b"OVERQUOTA")
+    return No(said, b"ALERT")
 
 
 def code(error: errors.MailError) -> bytes | None:

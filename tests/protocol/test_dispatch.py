@@ -213,7 +213,7 @@ def test_a_refused_append_takes_no_octets():
     assert connection.lines[2:] == [
         b"a NO [TRYCREATE] No such mailbox.",
         b"b OK NOOP completed.",
-        b"c NO [OVERQUOTA] The quota of this mailbox is used up.",
+        b"c NO [OVERQUOTA] The quota of this mailbox has no room for that.",
         b"d OK NOOP completed.",
     ]
 

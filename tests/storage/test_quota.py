@@ -247,6 +247,37 @@ def test_the_names_of_roots(store: Store, user: Account) -> None:
         assert user.quotas.root(root).name == root
 
 
+def test_roots_that_would_bind_a_mailbox_if_it_were_made(store: Store, user: Account) -> None:
+    # RFC 9208, section 4.1.2
+    limit(store, "company.org", storage=5000)
+
+    def names(name: str) -> list[str]:
+        return [root.name for root in user.quotas.of_mailbox(name)]
+
+    assert names("New/Folder") == names("example.com/New") == ["example.com"]
+    assert names("company.org/New") == ["company.org", "domain/company.org"]
+    user.create("Parent/Child")
+    assert names("Parent") == ["example.com"]
+    with pytest.raises(errors.NotFound):
+        names("Shared/colleague@example.com/New")
+    user.set_namespace_mode("unified")
+    assert names("New") == ["example.com"]
+    assert names("INBOX") == ["example.com", "company.org", "domain/company.org"]
+    assert names("company.org/New") == ["company.org", "domain/company.org"]
+
+
+def test_what_a_user_has_elsewhere_is_not_for_the_administrator_of_one_domain(store: Store, user: Account) -> None:
+    administrator = store.account(store.node(), str(COLLEAGUE))
+    limit(store, USER, user=True, storage=5000)
+    quota_roots.set_administrators(store.database, "example.com", [COLLEAGUE], [])
+    assert administrator.quotas.root("user@example.com").folders_used == 6
+    with pytest.raises(errors.NotFound):
+        administrator.quotas.root("user@example.com/user")
+    quota_roots.set_administrators(store.database, "company.org", [COLLEAGUE], [])
+    assert administrator.quotas.root("user@example.com/user").storage_limit == 5000
+    assert administrator.quotas.set("user@company.org/user", Limits(6000)).storage_limit == 6000
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "nobody", "domain/company.org", "domain/nowhere.org", "colleague@example.com", "Shared/nobody@example.com",
