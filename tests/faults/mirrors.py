@@ -114,7 +114,11 @@ class QresyncMirror:
             if not known:
                 self.take(client.ok("UID FETCH 1:* (UID FLAGS MODSEQ)"))
             for _ in range(self.chance.randrange(4)):
-                self.take(client.ok(self.chance.choice(("NOOP", "FETCH 1:* (FLAGS)", "UID FETCH 1:* (FLAGS)"))))
+                reply = client.ok(self.chance.choice(("NOOP", "FETCH 1:* (FLAGS)", "UID FETCH 1:* (FLAGS)")))
+                self.take(reply)
+                while reply.lines(b"EXISTS"):  # whoever takes a modseq that is told beside it must look what has come
+                    reply = client.ok(f"UID FETCH {max(self.flags, default=0) + 1}:* (UID FLAGS MODSEQ)")
+                    self.take(reply)
             client.reset() if self.chance.random() < 0.5 else client.ok("LOGOUT")
 
     def take(self, reply: Reply) -> None:
