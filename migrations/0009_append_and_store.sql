@@ -120,14 +120,17 @@ LANGUAGE sql AS $$
              GROUP BY m.folder_id ORDER BY m.folder_id) t
 $$;
 
--- Changes system flags alone, which is nearly every STORE. Where it is about one flag, each row that changes is one
--- more or one less of it, and nothing has to be counted before. A single run of UIDs needs no look-up of places.
+-- Changes system flags alone, which is nearly every STORE; returns the UIDs that changed. Where it is about one flag, each
+-- row that changes is one more or one less of it, and nothing has to be counted before. A single run of UIDs needs no
+-- look-up of places. What a row keeps and what it gets is the same for all of them, so it is asked once.
 CREATE FUNCTION change_flags(org bigint, grp bigint, folder bigint, targets int8multirange, op text, mask integer,
-                             may_mask integer, now_modseq bigint) RETURNS bigint[]
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+                             may_mask integer, now_modseq bigint) RETURNS int8multirange
+LANGUAGE plpgsql AS $$
 DECLARE
-    changed bigint[];
+    changed int8multirange := '{}';
     tally record;
+    kept integer := flags_after(op, -1, mask, may_mask);
+    added integer := flags_after(op, 0, mask, may_mask);
     sign integer := CASE op WHEN '+' THEN 1 WHEN '-' THEN -1 END;
     one_run boolean := targets = int8multirange(range_merge(targets));
     scattered int8multirange := CASE WHEN targets = int8multirange(range_merge(targets)) THEN '{}' ELSE targets END;
@@ -138,15 +141,15 @@ BEGIN
     END IF;
     FOR tally IN
         WITH in_run AS (
-            UPDATE messages m SET modseq = now_modseq, flags = flags_after(op, m.flags, mask, may_mask)
+            UPDATE messages m SET modseq = now_modseq, flags = m.flags & kept | added
              WHERE one_run AND m.organization_id = org AND m.group_id = grp
                AND m.uid >= lower(targets) AND m.uid < upper(targets) AND (folder IS NULL OR m.folder_id = folder)
-               AND m.flags <> flags_after(op, m.flags, mask, may_mask)
+               AND m.flags <> (m.flags & kept | added)
             RETURNING m.uid, m.folder_id, m.size),
         in_place AS (
-            UPDATE messages m SET modseq = now_modseq, flags = flags_after(op, m.flags, mask, may_mask)
+            UPDATE messages m SET modseq = now_modseq, flags = m.flags & kept | added
               FROM messages_in(org, grp, folder, scattered) found
-             WHERE m.ctid = found.place AND m.flags <> flags_after(op, m.flags, mask, may_mask)
+             WHERE m.ctid = found.place AND m.flags <> (m.flags & kept | added)
             RETURNING m.uid, m.folder_id, m.size)
         SELECT u.folder_id, count(*) AS number, sum(u.size)::bigint AS octets, array_agg(u.uid) AS uids
           FROM (SELECT * FROM in_run UNION ALL SELECT * FROM in_place) u
@@ -157,7 +160,7 @@ BEGIN
         ELSIF sign <> 0 AND mask = 4 THEN
             PERFORM charge(org, tally.folder_id, 0, 0, 0, sign * tally.number, sign * tally.octets);
         END IF;
-        changed := changed || tally.uids;
+        changed := changed + uid_set(tally.uids);
     END LOOP;
     RETURN changed;
 END $$;
@@ -170,7 +173,6 @@ CREATE FUNCTION store_flags(org bigint, grp bigint, folder bigint, targets int8m
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     spelling text[];
-    uids bigint[];
 BEGIN
     SELECT g.modseq + 1 INTO stored FROM folder_groups g
      WHERE g.organization_id = org AND g.group_id = grp FOR NO KEY UPDATE;
@@ -181,7 +183,7 @@ BEGIN
         targets := targets - refused;
     END IF;
     IF cardinality(words) = 0 AND (op <> '=' OR NOT may_words) THEN
-        uids := change_flags(org, grp, folder, targets, op, mask, may_mask, stored);
+        changed := change_flags(org, grp, folder, targets, op, mask, may_mask, stored);
     ELSE
         PERFORM count_flags(org, grp, folder, targets, op, mask, may_mask);
         WITH u AS (
@@ -196,10 +198,9 @@ BEGIN
              WHERE m.ctid = n.place
                AND (m.flags <> n.flags OR m.keywords <> n.keywords)
             RETURNING m.uid)
-        SELECT array_agg(u.uid) INTO uids FROM u;
+        SELECT uid_set(array_agg(u.uid)) INTO changed FROM u;
     END IF;
-    changed := uid_set(uids);
-    IF uids IS NULL THEN
+    IF isempty(changed) THEN
         stored := NULL;
     ELSE
         UPDATE folder_groups g SET modseq = store_flags.stored WHERE g.organization_id = org AND g.group_id = grp;

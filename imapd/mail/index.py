@@ -228,10 +228,15 @@ class Index:
             flagged: list[int] = []
             for span in map(old.span, ranges(stored.changed) if stored.refused else asked):
                 part = old.flag_numbers[span.start : span.stop]
-                for number in set(part).difference(table):
+                there = set(part)
+                for number in there.difference(table):
                     table[number] = self._sets.number(*changed(*old.flag_sets[number]))
                 new = array("I", map(table.__getitem__, part))
                 columns["flag_numbers"][span.start : span.stop] = new
+                if all(number != table[number] for number in there):  # of every message: no need to look at each
+                    columns["modseqs"][span.start : span.stop] = array("Q", [stored.modseq]) * len(span)
+                    flagged += old.uids[span.start : span.stop]
+                    continue
                 for at in compress(span, map(ne, part, new)):
                     columns["modseqs"][at] = stored.modseq
                     flagged.append(old.uids[at])
