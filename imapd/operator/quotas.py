@@ -70,13 +70,13 @@ def list_quotas(database: Any, domain: str | None, as_json: bool) -> None:
 @with_database
 def show_quota(database: Any, holder: Target, user: bool, as_json: bool) -> None:
     """The quotas that bind a mailbox; with --user those of its user; or those of a domain."""
+    printed(rows_of(database, holder, user), as_json)
+
+
+def rows_of(database: Database, holder: Target, user: bool) -> list[Row]:
     if isinstance(holder, str):
-        rows = quota_roots.of_domain(database, holder)
-    elif user:
-        rows = quota_roots.of_user(database, holder)
-    else:
-        rows = quota_roots.of_mailbox(database, holder)
-    printed(rows, as_json)
+        return quota_roots.of_domain(database, holder)
+    return quota_roots.of_user(database, holder) if user else quota_roots.of_mailbox(database, holder)
 
 
 @quota.command("set")
@@ -85,15 +85,22 @@ def show_quota(database: Any, holder: Target, user: bool, as_json: bool) -> None
 @storage_option
 @messages_option
 @folders_option
+@json_option
 @with_database
-def set_quota(database: Any, holder: Target, user: bool, storage: Any, messages: Any, folders: Any) -> None:
-    """Limit a mailbox; with --user all mailboxes of its user together; or a whole domain. What is not given stays."""
+def set_quota(
+    database: Any, holder: Target, user: bool, storage: Any, messages: Any, folders: Any, as_json: bool
+) -> None:
+    """Limit a mailbox; with --user all mailboxes of its user together; or a whole domain. What is not given stays.
+
+    Shows what `quota show` does then. It counts at once on all nodes.
+    """
     given = {"storage": storage, "messages": messages, "folders": folders}
     keep = [name for name, value in given.items() if value is None]
     if len(keep) == len(given):
         raise click.UsageError("Give --storage, --messages or --folders.")
     limits = Limits(limit(storage), limit(messages), limit(folders))
     quota_roots.set_limits(database, holder, limits, user=user, keep=keep)
+    printed(rows_of(database, holder, user), as_json)
 
 
 @quota.command("recount")

@@ -17,6 +17,13 @@ COLUMNS = (
 )
 REFUSING = Prepared("SELECT quota_refusing(%s, %s, %s)")
 
+LOCKED = {
+    "m": "SELECT FROM quotas WHERE organization_id = %s AND mailbox_id = %s FOR NO KEY UPDATE",
+    "u": "SELECT FROM users WHERE organization_id = %s AND user_id = %s FOR UPDATE",
+    "d": "SELECT FROM domains WHERE organization_id = %s AND domain_id = %s FOR UPDATE",
+}
+"""What is locked first, by kind of root, where its limits are set."""
+
 MOST = 1 << 53
 """No limit is higher: percentages of it can still be counted."""
 
@@ -46,6 +53,10 @@ class Limits(NamedTuple):
     storage: int | None = None
     messages: int | None = None
     folders: int | None = None
+
+    def __str__(self) -> str:
+        said = (f"{name} {limit}" for name, limit in self._asdict().items() if limit is not None)
+        return ", ".join(said) or "unlimited"
 
 
 class Crossing(NamedTuple):
@@ -153,32 +164,34 @@ def set_limits(
     for attempt in range(ATTEMPTS):
         try:
             with database.transaction() as tx:
-                _set_limits(tx, organization_id, root, limits, keep)
-                audit.write(tx, "quota changed", organization_id=organization_id, root=root, **told)
+                before, after = _set_limits(tx, organization_id, root, limits, keep)
+                audit.write(
+                    tx, "quota changed", organization_id=organization_id, root=root, before=str(before),
+                    after=str(after), **told,
+                )  # fmt: skip
             return
         except errors.InUse:
             if attempt == ATTEMPTS - 1:
                 raise
 
 
-def _set_limits(tx: Transaction, organization_id: int, root: str, limits: Limits, keep: Sequence[str]) -> None:
-    if root[0] == "m":
-        tx.execute(
-            "SELECT FROM quotas WHERE organization_id = %s AND mailbox_id = %s FOR NO KEY UPDATE",
-            (organization_id, int(root[1:])),
-        )
-    elif limits.folders is not None:
+def _set_limits(
+    tx: Transaction, organization_id: int, root: str, limits: Limits, keep: Sequence[str]
+) -> tuple[Limits, Limits]:
+    """Returns what they were and what they are."""
+    if root[0] != "m" and limits.folders is not None:
         raise errors.Cannot("Only the quota of a mailbox can limit folders.")
+    tx.execute(LOCKED[root[0]], (organization_id, int(root[1:])))  # what is kept must not change meanwhile
     now = of_root(tx, organization_id, root)
-    if now:
-        there = Limits(now.storage_limit, now.message_limit, now.folder_limit)._asdict()
-        limits = limits._replace(**{name: there[name] for name in keep})
+    before = Limits(now.storage_limit, now.message_limit, now.folder_limit) if now else Limits()
+    limits = limits._replace(**{name: getattr(before, name) for name in keep})
     if root[0] == "m":
         if now is None:
             raise errors.NotFound
         tx.execute("SELECT set_mailbox_quota(%s, %s, %s, %s, %s)", (organization_id, int(root[1:]), *limits))
     else:
         tx.execute("SELECT set_quota_root(%s, %s, %s, %s)", (organization_id, root, limits.storage, limits.messages))
+    return before, limits
 
 
 # Crossings

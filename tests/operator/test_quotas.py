@@ -53,6 +53,22 @@ def test_quotas_of_a_mailbox_its_user_and_its_domain(imapd: Imapd) -> None:
     assert [row[0] for row in limits(imapd, ANN)] == ["mailbox", "user"]
 
 
+def test_setting_shows_what_binds_then_and_is_audited(imapd: Imapd, database: Database) -> None:
+    assert "0 B of 2 GiB" in imapd("quota", "set", ANN, "--storage", "2GiB").out
+    kept = told(imapd, "quota", "set", ANN, "--messages", "500")
+    assert [(row["storage_limit"], row["message_limit"]) for row in kept] == [(2 << 30, 500)]
+    in_domain = told(imapd, "quota", "set", "example.com", "--messages", "9")
+    assert [row["kind"] for row in in_domain] == ["domain", "mailbox", "mailbox"]
+    done(imapd, "quota", "set", "example.com", "--messages", "unlimited")
+    changes = database.rows(
+        "SELECT detail->>'before', detail->>'after' FROM audit_log WHERE event = 'quota changed' ORDER BY audit_id"
+    )
+    assert changes == [
+        (f"storage {1 << 30}", f"storage {2 << 30}"), (f"storage {2 << 30}", f"storage {2 << 30}, messages 500"),
+        ("unlimited", "messages 9"), ("messages 9", "unlimited"),
+    ]  # fmt: skip
+
+
 def test_what_cannot_be_set(imapd: Imapd) -> None:
     assert "folders" in refused(imapd, "quota", "set", "example.com", "--folders", "3")
     assert "domain" in refused(imapd, "quota", "set", "example.com", "--user", "--messages", "3")
