@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A mailbox as one session has it selected: what its client has been told, what it may do, and doing it.
+"""A mailbox as one session has it selected: what its client may do, and doing it.
 
-Rights are checked here, once, where the deed is done. Positions are indexes into the session's view, from 0.
+What the client has been told of it is in mail/tracker.py. Rights are checked here, once, where the deed is done.
+Positions are indexes into the session's view, from 0.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
@@ -19,6 +19,7 @@ from imapd.mail.index import Index, Snapshot, runs
 from imapd.mail.quota import refusals_noted
 from imapd.mail.sort import Criterion
 from imapd.mail.thread import Threads
+from imapd.mail.tracker import NOTHING, Told, Tracker
 from imapd.storage import contents, messages
 from imapd.storage.messages import View
 
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
     from imapd.mail.account import Account, Appended, Draft
 
 SYSTEM_FLAGS = list(flags.BITS)
-
-
-@dataclass(slots=True)
-class Told:
-    """What a session has to tell its client, in this order. expunged: sequence numbers, each as it is when it is told;
-    vanished: the same messages by UID; flags_changed: positions."""
-
-    expunged: list[int] = field(default_factory=list)
-    vanished: list[int] = field(default_factory=list)
-    exists: int | None = None
-    recent: int | None = None
-    keywords_changed: bool = False  # or what can be set here
-    flags_changed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +51,9 @@ class Mailbox:
     """One session's selected mailbox. `view` is what the client has been told; pending() moves it on."""
 
     __slots__ = (
-        "_account",
-        "_at",
-        "_counts_recent",
-        "_flagged",
-        "_index",
-        "_keywords_told",
-        "_mine",
-        "_owed",
-        "_read_only_asked",
-        "_rights_changed",
-        "_told_messages",
-        "_which",
-        "is_ahead",
-        "mailbox_id",
-        "name",
-        "progress",
-        "quota_warned",
-        "read_only",
-        "recent_uids",
-        "rights",
-        "shared",
-        "uid_validity",
-        "view",
-    )
+        "_account", "_counts_recent", "_index", "_read_only_asked", "_tracker", "_which", "mailbox_id", "name",
+        "progress", "quota_warned", "read_only", "rights", "shared", "uid_validity",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -106,29 +73,22 @@ class Mailbox:
         self.name = name
         self.mailbox_id = mailbox_id
         self.uid_validity = uid_validity
+        self.rights = held
         self._read_only_asked = read_only
-        self.change_rights(held)
-        self._rights_changed = False
+        self.read_only = self._is_read_only()
         self.shared = False  # somebody else's
         self.quota_warned = 0  # the highest threshold, in percent, that a quota of it had reached when it was opened
-        self.recent_uids: set[int] = set()
         self._counts_recent = counts_recent
         self.progress: tuple[int | None, int | None] = search.NO_PROGRESS  # of a long search: done, of how many
-        self.is_ahead = False  # some modseqs of the view are above its own: an expunge that came before is not yet told
-        self._told_messages = 0  # how many messages the client believes to be here
-        self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them
-        self._owed: Told | None = None
-        self._flagged: set[int] = set()
         self._index: Index = account.node.indexes.acquire(which, uid_validity)
         try:
-            self._open(recent, newest_modseq)
+            self._tracker = self._opened(recent if counts_recent else 0, newest_modseq)
         except BaseException:
             account.node.indexes.release(which, uid_validity)
             raise
 
-    def _open(self, recent: int, newest_modseq: int) -> None:
+    def _opened(self, recent: int, newest_modseq: int) -> Tracker:
         index = self._index
-        recent = recent if self._counts_recent else 0
         if index.known != newest_modseq or recent:
             index.stale = True
             index.refresh(claiming=bool(recent) and not self.read_only)
@@ -136,25 +96,27 @@ class Mailbox:
             index.stale = False  # nothing has happened since it was idle
         if index.newest is None:
             raise errors.NotFound
-        self._at: Snapshot = index.newest  # where the session stands in the chain
-        self._at.standing += 1
-        self.view: Snapshot = self._at  # the same, or a copy of it with flags of its own
-        self._keywords_told = len(self.view.keywords)
-        self._told_messages = len(self.view.uids)
-        if self.read_only:
+        tracker = Tracker(index, index.newest, claims=self._claims, own_seen=self.per_reader)
+        if self.read_only and recent:
             # EXAMINE shows them and takes them from nobody. What nobody has seen are the last ones.
-            self.recent_uids = set(self.view.uids[-recent:]) if recent else set()
-        elif index.unclaimed and self._counts_recent:
-            # Some of them may have been expunged before anybody saw them.
-            self.recent_uids, index.unclaimed = index.unclaimed.intersection(self.view.uids), set()
+            tracker.recent_uids = set(tracker.view.uids[-recent:])
+        return tracker
+
+    @property
+    def _claims(self) -> bool:
+        return self._counts_recent and not self.read_only
+
+    def _is_read_only(self) -> bool:
+        # RFC 4314 section 5.2: what one sets for oneself alone does not count, though it can be set.
+        counting = "wtei" if self.per_reader else "swtei"
+        return self._read_only_asked or not set(self.rights) & set(counting)
 
     def change_rights(self, held: str) -> None:
         """The user's rights here are others now: so is what can be done, and pending() tells what can be set."""
         self.rights = held
-        # RFC 4314 section 5.2: what one sets for oneself alone does not count, though it can be set.
-        counting = "swtei" if self._which.reader is None else "wtei"
-        self.read_only = self._read_only_asked or not set(held) & set(counting)
-        self._rights_changed = True
+        self.read_only = self._is_read_only()
+        self._tracker.claims = self._claims
+        self._tracker.owes_flags = True
 
     @property
     def folder_id(self) -> int | None:
@@ -167,12 +129,26 @@ class Mailbox:
         return self._which.reader is not None
 
     @property
+    def view(self) -> Snapshot:
+        """What the client has been told."""
+        return self._tracker.view
+
+    @property
+    def is_ahead(self) -> bool:
+        """Some modseqs of the view are above its own: an expunge that came before is not yet told."""
+        return self._tracker.is_ahead
+
+    @property
     def uid_next(self) -> int:
         return self.view.uid_next
 
     @property
     def modseq(self) -> int:
         return self.view.modseq
+
+    @property
+    def recent_uids(self) -> set[int]:
+        return self._tracker.recent_uids
 
     @property
     def recent(self) -> int:
@@ -221,7 +197,7 @@ class Mailbox:
 
     def refresh(self, received_at: float | None = None) -> None:
         """Asks what is new, unless a check that began after received_at has ended. None: only after a wake-up."""
-        self._index.refresh(received_at, claiming=self._counts_recent and not self.read_only)
+        self._index.refresh(received_at, claiming=self._claims)
 
     def pending(self, may_expunge: bool) -> Told:
         """What the client has to be told now; the view moves on past it."""
@@ -230,65 +206,13 @@ class Mailbox:
         if self._index.stale:
             with suppress(errors.MailError):  # what was asked for is done; this is told when the store is there again
                 self.refresh()
-        if self._at.step is None and self._owed is None and not self._rights_changed:
-            return NOTHING
-        self._walk(may_expunge)
-        told, self._owed = self._owed or Told(), None
-        told.exists = len(self.view.uids) if len(self.view.uids) != self._told_messages else None
-        told.recent = len(self.recent_uids) if told.exists is not None else None
-        self._told_messages = len(self.view.uids)
-        told.flags_changed = sorted(at for uid in self._flagged if (at := self.view.position(uid)) is not None)
-        self._flagged = set()
-        # More than at any time before: a view with flags of its own is ahead of the snapshots that follow it.
-        if len(self.view.keywords) > self._keywords_told or self._rights_changed:
-            self._keywords_told = len(self.view.keywords)
-            self._rights_changed = False
-            told.keywords_changed = True
-        return told
-
-    def _walk(self, may_expunge: bool) -> None:
-        """Goes along the chain as far as the client may be told, and gathers what it will be told."""
-        told = self._owed = self._owed or Told()
-        while (step := self._at.step) is not None:
-            if step.expunged and not may_expunge:
-                return
-            for at in reversed(step.expunged):
-                uid = self.view.uids[at]
-                self.recent_uids.discard(uid)
-                # What came and went since the client was told anything it never hears of.
-                if at < self._told_messages:
-                    told.expunged.append(at + 1)
-                    told.vanished.append(uid)
-            self._told_messages -= bisect_left(step.expunged, self._told_messages)
-            flagged = (uid for modseq, uids in step.flagged if modseq not in self._mine for uid in uids)
-            if self._which.reader is not None:
-                # Most are what other readers have seen, which is nothing to this one.
-                flagged = (uid for uid in flagged if not _same_flags(self.view, step.snapshot, uid))
-            self._flagged.update(flagged)
-            left, self._at = self._at, step.snapshot
-            self.view = self._at
-            self._at.standing += 1
-            left.leave()
-            self.is_ahead = False
-            if step.added:
-                self._take_recent(step.added)
-        self._mine.clear()
-
-    def _take_recent(self, added: int) -> None:
-        unclaimed = self._index.unclaimed
-        if unclaimed and self._counts_recent and not self.read_only:
-            taken = unclaimed.intersection(self.view.uids[-added:])
-            unclaimed -= taken
-            self.recent_uids |= taken
+        return self._tracker.pending(may_expunge)
 
     # Flags
 
     def flags_at(self, position: int) -> bytes:
         r"""The flags of a message as a list in parentheses, \Recent among them."""
-        rendered = self.view.flag_bytes[self.view.flag_numbers[position]]
-        if self.recent_uids and self.view.uids[position] in self.recent_uids:
-            return b"(\\Recent)" if rendered == b"()" else b"(\\Recent " + rendered[1:]
-        return rendered
+        return self._tracker.flags_at(position)
 
     def store(
         self,
@@ -319,7 +243,7 @@ class Mailbox:
         words = sorted(spelling.get(word.lower(), word) for word in words)
         index.learn_stored(stored, asked, lambda old, held: _changed(op, mask, words, may_mask, may_words, old, held))
         if stored.modseq is not None:
-            self._mine.add(stored.modseq)
+            self._tracker.stored(stored.modseq)
             self._announce()
         return self._stored(positions, stored.modseq, stored.refused, unchanged_since)
 
@@ -333,7 +257,7 @@ class Mailbox:
             unchanged_since,
         )  # fmt: skip
         if modseq is not None:
-            self._mine.add(modseq)
+            self._tracker.stored(modseq)
             self._account.announce(self._which.group_id)
         self._index.stale = True
         self.refresh()
@@ -342,19 +266,11 @@ class Mailbox:
     def _stored(
         self, positions: Sequence[range], modseq: int | None, refused: Sequence[range], unchanged_since: int | None
     ) -> StoredFlags:
-        self._show_flags(positions)
+        self._tracker.show_flags(positions)
         modified = [uid for span in refused for uid in span]
         if unchanged_since is not None:
-            modified = sorted({*modified, *self._gone(positions)})
+            modified = sorted({*modified, *self._tracker.gone(positions)})
         return StoredFlags(list(positions), modified, modseq)
-
-    def _gone(self, positions: Sequence[range]) -> list[int]:
-        """UIDs of those positions whose message is no more, which the client has not been told yet."""
-        newest = self._index.newest
-        if self._at.step is None or newest is None:
-            return []
-        uids = self.view.uids
-        return [uids[at] for span in positions for at in span if newest.position(uids[at]) is None]
 
     def mark_seen(self, positions: Sequence[range]) -> None:
         r"""What FETCH of a body does: sets \Seen where the user may and it is not set."""
@@ -369,26 +285,6 @@ class Mailbox:
         mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if rights.WRITE in self.rights else 0
         mask |= flags.SEEN if rights.SEEN in self.rights else 0
         return mask | (flags.DELETED if rights.DELETE in self.rights else 0)
-
-    def _show_flags(self, positions: Sequence[range]) -> None:
-        """Brings the flags that the view shows up to date, even where an expunge that may not be told yet stands in the
-        way: then the view gets flags of its own."""
-        self._walk(may_expunge=False)
-        newest = self._index.newest
-        if self._at.step is None or newest is None:
-            return
-        view = self.view.copy()
-        view.flag_numbers, view.modseqs = view.flag_numbers[:], view.modseqs[:]
-        view.keywords = newest.keywords
-        self._index.renumber(view)
-        for span in positions:
-            for at in span:
-                there = newest.position(view.uids[at])
-                if there is not None:
-                    view.flag_numbers[at] = newest.flag_numbers[there]
-                    view.modseqs[at] = newest.modseqs[there]
-        self.view = view
-        self.is_ahead = True
 
     # What a client remembers from an earlier session
 
@@ -519,7 +415,7 @@ class Mailbox:
 
     def close(self) -> None:
         self.unwatch()
-        self._at.leave()
+        self._tracker.leave()
         self._account.closed(self)
         self._account.node.indexes.release(self._which, self.uid_validity)
 
@@ -533,16 +429,6 @@ class Mailbox:
         stale = index.stale
         self._account.announce(self._which.group_id)
         index.stale = stale
-
-
-NOTHING = Told()
-
-
-def _same_flags(old: Snapshot, new: Snapshot, uid: int) -> bool:
-    was, there = old.position(uid), new.position(uid)
-    if was is None or there is None:
-        return False
-    return old.flag_sets[old.flag_numbers[was]] == new.flag_sets[new.flag_numbers[there]]
 
 
 def _changed(

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 from imapd import errors
 from imapd.mail.account import Appended, Status
-from imapd.mail.mailbox import Copied, StoredFlags, Told
+from imapd.mail.mailbox import Copied, StoredFlags
 from imapd.mail.namespaces import Namespaces
+from imapd.mail.tracker import Told
 from imapd.protocol import dispatch
 from imapd.protocol.session import Session
 from imapd.settings import Limits, Settings

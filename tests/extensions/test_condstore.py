@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from imapd.extensions import qresync
 from imapd.extensions.qresync import Known, parse_known
-from imapd.mail.mailbox import StoredFlags, Told
+from imapd.mail.mailbox import StoredFlags
+from imapd.mail.tracker import Told
 from imapd.wire.errors import BadSyntax
 from imapd.wire.grammar import Cursor
 from imapd.wire.sequence import SequenceSet

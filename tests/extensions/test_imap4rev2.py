@@ -4,7 +4,7 @@
 import re
 from pathlib import Path
 
-from imapd.mail.mailbox import Told
+from imapd.mail.tracker import Told
 from imapd.protocol.session import IMAP4REV2
 from tests.commands.fake_mail import Account, Client, Mailbox, Row
 

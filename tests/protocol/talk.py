@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from imapd import errors
 from imapd.mail.account import Appended
-from imapd.mail.mailbox import Told
+from imapd.mail.tracker import Told
 from imapd.protocol.session import Session
 from imapd.settings import Settings
 from tests.commands import fake_mail
