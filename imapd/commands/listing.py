@@ -129,23 +129,30 @@ def list_(session: Session, args: List) -> Iterator[Output]:
     returns = [(RETURN[name], value) for name, value in {**implied, **args.returns}.items()]
     # IMAP4rev2 has the syntax of RFC 5258 and its attributes from the start.
     is_extended = args.extended or IMAP4REV2 in session.enabled
-    for row, extended in selected(session, args):
+    test = chosen_by(args.selection)
+    for row, extended in selected(session, args, test):
         more = [attribute for option, _ in returns if option.attribute and (attribute := option.attribute(row))]
         yield responses.List(row.name, [*attributes(row, is_extended), *more], extended)
         for option, value in returns:
-            if option.follow:
+            # Not of a parent that is told only for what lies below it (RFC 5819 section 3, RFC 8440 section 4).
+            if option.follow and test(row):
                 yield from option.follow(session, row, value)
 
 
-def selected(session: Session, args: List) -> Iterator[tuple[Listed, bytes]]:
+def chosen_by(selection: Options) -> Test:
+    """Whether a mailbox meets all selection options."""
+    tests = [test for name in selection if (test := SELECTION[name].test)]
+    return lambda row: all(test(row) for test in tests)
+
+
+def selected(session: Session, args: List, test: Test) -> Iterator[tuple[Listed, bytes]]:
     """The mailboxes that LIST is to show, each with its extended data."""
     chosen = [SELECTION[name] for name in args.selection]
     rows = next((option.rows for option in chosen if option.rows), None)
     choose = next((option.choose for option in chosen if option.choose), matched)
     match = matching(args, apart_too=rows is not None)
     found = rows(session.account, args.selection) if rows else session.account.list_folders()
-    tests = [option.test for option in chosen if option.test]
-    return choose(found, match, lambda row: all(test(row) for test in tests), args.selection)
+    return choose(found, match, test, args.selection)
 
 
 def matched(rows: list[Listed], match: Test, test: Test, selection: Options) -> Iterator[tuple[Listed, bytes]]:

@@ -27,6 +27,7 @@ CREATED: list[Callable[[Session, str], bytes | None]] = []
 @dataclass(frozen=True, slots=True)
 class Name:
     name: str
+    spelled: str = ""  # as the client has written it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Rename:
 def parse_name(cursor: Cursor) -> Name:
     """delete = "DELETE" SP mailbox; so subscribe and unsubscribe"""
     cursor.sp()
-    name = cursor.mailbox()
-    return Name(name)
+    name, spelled = cursor.spelled_mailbox()
+    return Name(name, spelled)
 
 
 def parse_create(cursor: Cursor) -> Create:
@@ -87,7 +88,7 @@ def create(session: Session, args: Create) -> Generator[Output, None, Done]:
 @command("DELETE", parse_name, states=AUTHENTICATED_UP)
 def delete(session: Session, args: Name) -> Iterator[Output]:
     session.account.delete(args.name)
-    yield from ()
+    yield from respelled(session, args.spelled, args.name, b"\\NonExistent")
 
 
 @command("RENAME", parse_rename, states=AUTHENTICATED_UP)
@@ -96,10 +97,10 @@ def rename(session: Session, args: Rename) -> Iterator[Output]:
     yield from respelled(session, args.spelled, args.new)
 
 
-def respelled(session: Session, spelled: str, name: str) -> Iterator[Output]:
+def respelled(session: Session, spelled: str, name: str, *attributes: bytes) -> Iterator[Output]:
     """RFC 9051 6.3.9.7: a mailbox that is not called as the client wanted it."""
     if spelled != name and IMAP4REV2 in session.enabled:
-        yield List(name, extended=oldname(spelled, name))
+        yield List(name, attributes, oldname(spelled, name))
 
 
 @command("SUBSCRIBE", parse_name, states=AUTHENTICATED_UP)
