@@ -143,7 +143,11 @@ BEGIN
         WITH in_run AS (
             UPDATE messages m SET modseq = now_modseq, flags = m.flags & kept | added
              WHERE one_run AND m.organization_id = org AND m.group_id = grp
-               AND m.uid >= lower(targets) AND m.uid < upper(targets) AND (folder IS NULL OR m.folder_id = folder)
+               AND m.uid >= lower(targets) AND m.uid < upper(targets)
+               AND CASE WHEN folder IS NULL  -- as in messages_in(): what is hidden may lie between the others
+                        THEN m.folder_id <> ALL ((SELECT g.hidden FROM folder_groups g
+                                                   WHERE g.organization_id = org AND g.group_id = grp)::bigint[])
+                        ELSE m.folder_id = folder END
                AND m.flags <> (m.flags & kept | added)
             RETURNING m.uid, m.folder_id, m.size),
         in_place AS (

@@ -105,7 +105,7 @@ def fetch(session: Session, args: Fetch) -> Iterator[Output]:
     for item in items:
         if item.enables:
             session.enable(item.enables)
-    if any(item.marks_seen for item in items) and mark_seen(mailbox, runs):
+    if any(item.marks_seen for item in items) and mailbox.mark_seen(runs):
         items[:0] = change_items(session, args.by_uid)
         # The view has moved on to what others did meanwhile: their keywords must be known before a FETCH shows them.
         yield from session.news(may_expunge=False)
@@ -120,13 +120,3 @@ def change_items(session: Session, by_uid: bool, silent: bool = False) -> Iterat
         yield FLAGS
     if CONDSTORE in session.enabled:
         yield MODSEQ
-
-
-def mark_seen(mailbox: Mailbox, runs: Sequence[range]) -> bool:
-    r"""Sets \Seen on those that lack it, and says whether the client's knowledge of flags has become old by that."""
-    unseen = [b"\\Seen" not in rendered for rendered in mailbox.view.flag_bytes]
-    numbers = mailbox.view.flag_numbers
-    if not any(unseen[number] for run in runs for number in numbers[run.start : run.stop]):
-        return False
-    mailbox.mark_seen(runs)
-    return mailbox.view.flag_numbers is not numbers

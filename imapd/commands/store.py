@@ -76,7 +76,7 @@ def store(session: Session, args: Store) -> Generator[Output, None, Done]:
     unchanged_since = args.modifiers.get(b"UNCHANGEDSINCE")
     if unchanged_since is not None:
         session.enable(CONDSTORE)
-    stored = mailbox.store(positions, args.op, args.flags, args.silent, unchanged_since)
+    stored = mailbox.store(positions, args.op, args.flags, unchanged_since)
     # A keyword that this has made must be in FLAGS before a FETCH shows it; no number may shift before that.
     yield from session.news(may_expunge=False)
     if CONDSTORE in session.enabled:

@@ -219,7 +219,6 @@ class Mailbox:
         positions: Sequence[range],
         op: str,
         names: Iterable[str],
-        silent: bool = False,
         unchanged_since: int | None = None,
     ) -> StoredFlags:
         """STORE. What the user may not set is passed over; raises errors.NoPermission where that is all of it."""
@@ -272,14 +271,17 @@ class Mailbox:
             modified = sorted({*modified, *self._tracker.gone(positions)})
         return StoredFlags(list(positions), modified, modseq)
 
-    def mark_seen(self, positions: Sequence[range]) -> None:
-        r"""What FETCH of a body does: sets \Seen where the user may and it is not set."""
+    def mark_seen(self, positions: Sequence[range]) -> bool:
+        r"""What FETCH of a body does: sets \Seen where the user may and it is not set. Whether the view has become
+        another one by that."""
         if self._read_only_asked or rights.SEEN not in self.rights:
-            return
+            return False
         unseen = [not mask & flags.SEEN for mask, _ in self.view.flag_sets]
         numbers = self.view.flag_numbers
-        if any(unseen[number] for span in positions for number in numbers[span.start : span.stop]):
-            self.store(positions, "+", ["\\Seen"], silent=True)
+        if not any(unseen[number] for span in positions for number in numbers[span.start : span.stop]):
+            return False
+        self.store(positions, "+", ["\\Seen"])
+        return self.view.flag_numbers is not numbers
 
     def _may_mask(self) -> int:
         mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if rights.WRITE in self.rights else 0

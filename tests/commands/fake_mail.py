@@ -118,10 +118,10 @@ class Mailbox:
     def refresh(self, received_at=None):
         self.calls.append(("refresh", received_at))
 
-    def store(self, positions, op, flags, silent=False, unchanged_since=None):
+    def store(self, positions, op, flags, unchanged_since=None):
         if self.read_only:
             raise errors.NoPermission("The mailbox is selected read-only.")
-        self.calls.append(("store", positions, op, list(flags), silent))
+        self.calls.append(("store", positions, op, list(flags)))
         self.view.flag_bytes.append(b"(" + " ".join(flags).encode() + b")")
         for span in positions:
             for at in span:

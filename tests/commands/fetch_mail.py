@@ -61,9 +61,12 @@ class FetchMailbox(Mailbox):
         return self.bodies([content_id])[content_id]
 
     def mark_seen(self, positions):
+        if all(self.view.flag_numbers[at] == 1 for span in positions for at in span):
+            return False
         self.calls.append(("mark_seen", positions))
         old = self.view
         self.view = SimpleNamespace(**{**vars(old), "flag_numbers": old.flag_numbers[:]})
         for span in positions:
             for at in span:
                 self.view.flag_numbers[at] = 1
+        return True

@@ -27,7 +27,7 @@ def client():
 )
 def test_read(client, arguments, op, flags, silent):
     untagged, tagged = client.do("STORE 2:4 " + arguments)
-    assert client.session.selected.calls == [("store", [range(1, 4)], op, flags, silent)]
+    assert client.session.selected.calls == [("store", [range(1, 4)], op, flags)]
     assert len(untagged) == (0 if silent else 3)
     assert tagged == "OK STORE completed."
 

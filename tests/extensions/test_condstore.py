@@ -137,8 +137,8 @@ def test_who_is_ahead_of_an_expunge_is_told_how_far_it_may_go_back():
 
 
 class Refusing(Box):
-    def store(self, positions, op, flags, silent=False, unchanged_since=None):
-        super().store(positions, op, flags, silent)
+    def store(self, positions, op, flags, unchanged_since=None):
+        super().store(positions, op, flags)
         self.asked = unchanged_since
         return StoredFlags(list(positions), [5], 10)
 

@@ -183,6 +183,24 @@ def test_a_closed_domain_is_no_part_of_what_is_merged(merged: Speaker, store: St
     assert any("* 2 FETCH (UID 3" in line for line in again.ok(f"SELECT Work (QRESYNC ({validity} {modseq}))"))
 
 
+@pytest.mark.parametrize("store_command", ["STORE 1:* +FLAGS.SILENT (\\Deleted)", "STORE 1:* FLAGS (\\Deleted $Old)"])
+def test_what_is_hidden_between_two_messages_keeps_its_flags(
+    merged: Speaker, store: Store, person: Person, store_command: str
+) -> None:
+    fill(merged, "example.com/Work", "company.org/Work", "example.com/Work")
+    provision.set_domain(store.database, "company.org", disabled=True)
+    rest = person.on(store)
+    rest.ok("SELECT Work")
+    rest.ok(store_command)
+    rest.ok("EXPUNGE")
+    rest.ok("UNSELECT")
+    assert look(rest, "Work") == {}
+    provision.set_domain(store.database, "company.org", disabled=False)
+    again = person.on(store)
+    again.ok("EXAMINE Work")
+    assert again.ok("FETCH 1:* FLAGS") == ["* 1 FETCH (FLAGS (\\Recent))"]
+
+
 def test_what_lies_alone_keeps_its_uids_when_its_domain_is_closed_and_opened(store: Store) -> None:
     provision.add_user(store.database, address("alone@company.org"), "", None)
     alone = Speaker(store, "alone@company.org")
