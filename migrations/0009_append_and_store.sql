@@ -74,7 +74,8 @@ BEGIN
     VALUES (org, grp, now_modseq, int8multirange(int8range(append_messages.first, append_messages.first + number)));
 END $$;
 
--- Claims for one session all messages of a view that no session has been told are \Recent. Returns their uids.
+-- Claims for one session all messages of a view that no session has been told are \Recent. Returns their uids. The news
+-- that it belongs to need not wait for a disk: after a crash a message may be \Recent once more.
 CREATE FUNCTION claim_recent(org bigint, grp bigint, folder bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -82,6 +83,7 @@ DECLARE
     unseen_folders bigint[];
     claimed bigint[];
 BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
     SELECT g.uid_next, g.hidden INTO seen_to, unseen_folders FROM folder_groups g
      WHERE g.organization_id = org AND g.group_id = grp FOR NO KEY UPDATE;
     WITH old AS (

@@ -188,14 +188,15 @@ class Index:
             began = time.monotonic()
             self.stale = False
             try:
-                news = messages.news_since(self._database, self.view, self.known)
+                claimed_to = self._claimed_to if claiming else None
+                news, recent = messages.news_since(self._database, self.view, self.known, claimed_to)
             except BaseException:
                 self.stale = True
                 raise
             self.learn(news)
-            if claiming and self.newest and self.newest.uid_next > self._claimed_to:
-                self._claimed_to = self.newest.uid_next
-                self.unclaimed.update(messages.claim_recent(self._database, self.view))
+            if recent is not None:
+                self._claimed_to = news.uid_next
+                self.unclaimed.update(recent)
             self._checked_at = began
 
     def learn(self, news: News) -> None:

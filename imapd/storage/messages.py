@@ -86,9 +86,12 @@ def ranges(text: str | None) -> list[range]:
     return [range(int(low), int(high)) for low, high in RANGE.findall(text)] if text else []
 
 
-NEWS_SINCE = Prepared("SELECT * FROM news_since(%s, %s, %s, %s)")
-NEWS_FOR_READER = Prepared("SELECT n.*, seen_by(%(org)s, %(folder)s, %(reader)s)::text"
-                           " FROM news_since(%(org)s, %(group)s, %(folder)s, %(known)s) n")
+_NEWS = (
+    "n.*, CASE WHEN n.uid_next > %(claimed_to)s::bigint THEN claim_recent(%(org)s, %(group)s, %(folder)s) END"
+    " FROM news_since(%(org)s, %(group)s, %(folder)s, %(known)s) n"
+)
+NEWS_SINCE = Prepared("SELECT NULL, " + _NEWS)
+NEWS_FOR_READER = Prepared("SELECT seen_by(%(org)s, %(folder)s, %(reader)s)::text, " + _NEWS)
 STORE_FLAGS_AS = Prepared(
     "SELECT s.stored, s.refused::text, s.changed::text"
     " FROM store_flags_as(%s, %s, %s, %s, %s::int8multirange, %s, %s, %s::text[], %s, %s, %s) s"
@@ -123,29 +126,28 @@ SAVED_AT = Prepared(
 )
 
 
-def news_since(database: Database, view: View, known: int) -> News:
-    """What the view has to learn since a modseq; 0: all of it."""
-    if view.reader is not None:
-        return _news_for_reader(database, view, known)
-    row = database.row(NEWS_SINCE, (*view.messages, known))
-    assert row
-    return News(*row)
-
-
-def _news_for_reader(database: Database, view: View, known: int) -> News:
-    r"""With the reader's own \Seen: what changes it changes the modseq of the message, so that it is in the news."""
+def news_since(
+    database: Database, view: View, known: int, claimed_to: int | None = None
+) -> tuple[News, list[int] | None]:
+    r"""What the view has to learn since a modseq; 0: all of it. Where UIDNEXT is above claimed_to, also the UIDs that
+    nobody had been told are \Recent; from now on they count as told."""
     row = database.row(
-        NEWS_FOR_READER,
+        NEWS_SINCE if view.reader is None else NEWS_FOR_READER,
         {
             "org": view.organization_id, "group": view.group_id, "folder": view.folder_id, "reader": view.reader,
-            "known": known,
+            "known": known, "claimed_to": claimed_to,
         },
     )  # fmt: skip
     assert row
-    news = News(*row[:-1])
+    news = News(*row[1:-1])
+    return news if view.reader is None else _seen_by_reader(news, row[0]), row[-1]
+
+
+def _seen_by_reader(news: News, seen_uids: str) -> News:
+    r"""With the reader's own \Seen: what changes it changes the modseq of the message, so that it is in the news."""
     if not news.uids or not news.flags:
         return news
-    seen = ranges(row[-1])
+    seen = ranges(seen_uids)
     starts = [span.start for span in seen]
 
     def is_seen(uid: int) -> bool:
@@ -235,12 +237,6 @@ def expunged_since(database: Database, view: View, modseq: int, upto: int) -> li
     back so far."""
     row = database.row(EXPUNGED_SINCE, (modseq, upto, view.organization_id, view.group_id))
     return ranges(row[1]) if row and modseq >= row[0] else None
-
-
-def claim_recent(database: Database, view: View) -> list[int]:
-    r"""The UIDs that nobody had been told are \Recent; from now on they count as told."""
-    row = database.row("SELECT claim_recent(%s, %s, %s)", view.messages)
-    return row[0] if row else []
 
 
 def saved_at(database: Database, view: View, uids: Iterable[range]) -> dict[int, int]:
