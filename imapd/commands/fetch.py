@@ -30,12 +30,14 @@ MOST_ITEMS = 100
 @dataclass(frozen=True, slots=True)
 class Modifier:
     """A modifier of FETCH. `read` takes its value from the command; `first` tells something before the messages, or
-    raises; `narrow` chooses among the positions; `items` are told beside those asked for."""
+    raises; `narrow` chooses among the positions, first that of the lowest `rank`; `items` are told beside those asked
+    for."""
 
     read: Callable[[Cursor], Any] | None = None
     first: Callable[[Session, Fetch], Iterable[Output]] | None = None
     narrow: Callable[[Mailbox, Sequence[range], Any], Sequence[range]] | None = None
     items: tuple[Item, ...] = ()
+    rank: int = 1
 
 
 MODIFIERS: dict[bytes, Modifier] = {}
@@ -94,13 +96,13 @@ def fetch(session: Session, args: Fetch) -> Iterator[Output]:
     mailbox = session.selected
     runs: Sequence[range] = args.messages.positions(mailbox.view.uids, args.by_uid)
     items = [UID, *args.items] if args.by_uid else list(args.items)
-    for name, modifier in MODIFIERS.items():  # in the order of this table: one narrows what the one before has left
-        if name not in args.modifiers:
-            continue
+    for modifier, value in sorted(
+        ((MODIFIERS[name], value) for name, value in args.modifiers.items()), key=lambda given: given[0].rank
+    ):
         if modifier.first:
             yield from modifier.first(session, args)
         if modifier.narrow:
-            runs = modifier.narrow(mailbox, runs, args.modifiers[name])
+            runs = modifier.narrow(mailbox, runs, value)
         items += modifier.items
     for item in items:
         if item.enables:

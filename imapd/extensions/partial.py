@@ -70,4 +70,5 @@ def narrowed(mailbox: Mailbox, positions: Sequence[range], page: Page) -> list[r
 RETURN[b"PARTIAL"] = ReturnOption(
     told, partial_range, chooses=lambda positions, page: page.of(positions), lists=True
 )  # fmt: skip
-fetch.MODIFIERS[b"PARTIAL"] = fetch.Modifier(partial_range, narrow=narrowed)
+# The page is one of the messages named, whatever else is asked of them (RFC 9394 section 3.4).
+fetch.MODIFIERS[b"PARTIAL"] = fetch.Modifier(partial_range, narrow=narrowed, rank=0)
