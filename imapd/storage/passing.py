@@ -7,7 +7,7 @@ from imapd import audit
 from imapd.errors import Cannot
 from imapd.storage.addresses import Address, Place, locked_domain, locked_mailbox, locked_user, refuse_taken
 from imapd.storage.pool import Database, Transaction
-from imapd.storage.provision import subscribe_by_prefix
+from imapd.storage.provision import let_go, subscribe_by_prefix
 
 
 class Nobody:
@@ -86,24 +86,9 @@ def _give_owner(tx: Transaction, place: Place, of: Address, owner: Address | typ
             raise Cannot(f"{of} and {owner} belong to different organisations.")
     if user_id == place.user_id:
         return
-    if place.user_id is not None:
-        _let_go(tx, place, of)
-    tx.execute("SELECT pass_mailbox(%s, %s, %s)", (place.organization_id, place.mailbox_id, user_id))
-
-
-def _let_go(tx: Transaction, place: Place, of: Address) -> None:
-    """The former owner keeps another mailbox, which is the primary one if this was."""
-    others = tx.row(
-        "SELECT min(mailbox_id) FROM mailboxes WHERE organization_id = %s AND user_id = %s AND mailbox_id <> %s",
-        (place.organization_id, place.user_id, place.mailbox_id),
-    )
-    if not others or others[0] is None:
+    if not let_go(tx, place):
         raise Cannot(f"{of} is the only mailbox of its user, who would have none.")
-    tx.execute(
-        "UPDATE users SET primary_mailbox_id = %s"
-        " WHERE organization_id = %s AND user_id = %s AND primary_mailbox_id = %s",
-        (others[0], place.organization_id, place.user_id, place.mailbox_id),
-    )
+    tx.execute("SELECT pass_mailbox(%s, %s, %s)", (place.organization_id, place.mailbox_id, user_id))
 
 
 def _unsubscribe_by_prefix(tx: Transaction, place: Place) -> None:
