@@ -40,9 +40,9 @@ clients:  ## Real mail programs against a demo: mbsync, neomutt, offlineimap, ge
 	@$(DEV)
 	@exec $(PYTHON) -m tests.clients $(ARGS)
 
-imaptest:  ## ImapTest's scripts and stress against a demo
+imaptest:  ## ImapTest's scripts and stress against a demo (IMAPTEST=/path/to/imaptest, ARGS=--seconds\ 300)
 	@$(DEV)
-	@exec $(PYTHON) -m tests.clients.imaptest $(ARGS)
+	@IMAPTEST="$(IMAPTEST)" IMAPTEST_SCRIPTS="$(IMAPTEST_SCRIPTS)" $(PYTHON) -m tests.clients.imaptest $(ARGS)
 
 debian12:  ## The tests with the libraries of Debian 12, in a root of its own (needs root and debootstrap)
 	@exec packaging/debian12 $(ARGS)
