@@ -30,8 +30,9 @@ then either put `imaptest` on PATH or name it:
 
     make imaptest IMAPTEST=/path/to/imaptest/src/imaptest IMAPTEST_SCRIPTS=/path/to/imaptest/src/tests
 
-Without IMAPTEST_SCRIPTS they are looked for beside the program. With checkpoints ImapTest ends itself now and then, on any
-server: tests/clients/imaptest.patch mends that, and COMPRESS and CHECK; then add ARGS=--mended."""
+Without IMAPTEST_SCRIPTS they are looked for beside the program. Three things ImapTest does wrong as it is, on any server: a
+checkpoint ends the program where a client is still logging in; after some COMPRESS it sends nothing more; CHECK is sent where
+no mailbox is selected. Where yours has the last two mended, add ARGS=--mended."""
 
 EVERY_COMMAND = (
     "listroot=30", "list=50", "mcreate=20", "mdelete=20", "mrename=20", "msubs=20", "status=50", "uidfetch=30",
@@ -106,7 +107,7 @@ def arguments() -> argparse.Namespace:
         "--only", default="", help="runs, separated by commas: scripts, " + ", ".join(one.name for one in STRESS)
     )
     parser.add_argument(
-        "--mended", action="store_true", help="the program has tests/clients/imaptest.patch: COMPRESS and CHECK too"
+        "--mended", action="store_true", help="the program does COMPRESS and CHECK right: try them, too"
     )
     parser.add_argument(
         "--keep", type=Path, help="a directory for what ImapTest says, with all that was sent and received"
