@@ -14,6 +14,7 @@ VARIATIONS: dict[str, Settings] = {
     "unified": {"imap": {"namespace_mode": "unified"}},
     "hidden": {"imap": {"primary_prefix": "hidden"}},
     "filtered": {"imap": {"capabilities": ["IMAP4rev1", "IDLE", "NAMESPACE"]}},
+    "literal-minus": {"imap": {"capabilities": ["IMAP4rev1", "LITERAL-", "IDLE"]}},
     "tls-only": {"auth": {"cleartext": "never"}},
     "small": {"limits": {"message_octets": 2000, "folders_per_mailbox": 10, "line_octets": 2000}},
 }
