@@ -12,22 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail import access, delivery, flags, metadata, rights
+from imapd.mail import access, delivery, hierarchy, metadata, rights
 from imapd.mail.delivery import Draft as Draft
 from imapd.mail.listing import Listed as Listed
 from imapd.mail.listing import listed, owned, shared
 from imapd.mail.mailbox import Mailbox
 from imapd.mail.metadata import Entries
-from imapd.mail.namespaces import (
-    DELIMITER,
-    SHARED,
-    Layout,
-    Namespaces,
-    Tree,
-    check_new,
-    parents,
-    shared_parts,
-)
+from imapd.mail.namespaces import DELIMITER, SHARED, Layout, Namespaces, Tree, shared_parts
 from imapd.mail.quota import Quotas, refusals_noted
 from imapd.storage import accounts, folders, quotas
 from imapd.storage.accounts import User
@@ -90,10 +81,10 @@ class Account:
 
     __slots__ = (
         "_announced",
-        "_layout",
         "_preference",
         "address",
         "database",
+        "layout",
         "node",
         "opened",
         "organization_id",
@@ -119,7 +110,7 @@ class Account:
         if user is None:
             raise errors.AuthenticationFailed
         self._preference = user.namespace_mode
-        self._layout = self._laid_out(user, user.namespace_mode or self.node.settings.imap.namespace_mode)
+        self.layout = self._laid_out(user, user.namespace_mode or self.node.settings.imap.namespace_mode)
 
     def _laid_out(self, user: User, mode: str) -> Layout:
         hide_primary = self.node.settings.imap.primary_prefix == "hidden"
@@ -129,9 +120,9 @@ class Account:
         """Takes in which mailboxes there are now. False where a name of this session would mean something else since,
         or nothing: then it cannot go on."""
         layout = self._laid_out(user, self.mode)
-        if user.namespace_mode != self._preference or not layout.keeps(self._layout):
+        if user.namespace_mode != self._preference or not layout.keeps(self.layout):
             return False
-        self._layout = layout
+        self.layout = layout
         return True
 
     def set_namespace_mode(self, mode: str | None) -> None:
@@ -148,18 +139,18 @@ class Account:
 
     @property
     def mode(self) -> str:
-        return self._layout.mode
+        return self.layout.mode
 
     def namespaces(self) -> Namespaces:
-        return self._layout.namespaces()
+        return self.layout.namespaces()
 
     def prefixes(self) -> list[tuple[str, int]]:
         """Each own mailbox by the name of its namespace: a domain, or an address."""
-        return [(tree.prefix.removesuffix(DELIMITER), tree.mailbox_ids[0]) for tree in self._layout.trees[1:]]
+        return [(tree.prefix.removesuffix(DELIMITER), tree.mailbox_ids[0]) for tree in self.layout.trees[1:]]
 
     def home_of(self, name: str) -> int:
         """The own mailbox that a new folder of this name, which is none below Shared/, would lie in."""
-        return self._layout.resolve(name)[0].mailbox_ids[0]
+        return self.layout.resolve(name)[0].mailbox_ids[0]
 
     @property
     def quotas(self) -> Quotas:
@@ -172,7 +163,7 @@ class Account:
         if name.startswith(SHARED):
             place = self._find_shared(name)
         else:
-            tree, path = self._layout.resolve(name)
+            tree, path = self.layout.resolve(name)
             found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path) if path else []
             # The mailbox that takes new folders stands first in its tree, and so its folder here.
             found.sort(key=lambda folder: tree.mailbox_ids.index(folder.mailbox_id))
@@ -202,118 +193,26 @@ class Account:
         subscribed_only: what is subscribed, be it there or not. Four queries at most."""
         subscribed = folders.subscriptions(self.database, self.organization_id, self.user_id)
         grants = accounts.grants(self.database, self.organization_id, self.user_id) if shared_too else []
-        boxes = self._own() | {grant.mailbox_id for grant in grants if not grant.folder_id}
+        boxes = self.layout.mailbox_ids | {grant.mailbox_id for grant in grants if not grant.folder_id}
         single = {grant.folder_id for grant in grants if grant.folder_id}
         rows = folders.visible(self.database, self.organization_id, self.user_id, sorted(boxes), sorted(single))
-        found = [*owned(self._layout, rows), *shared(grants, rows)]
+        found = [*owned(self.layout, rows), *shared(grants, rows)]
         return listed(found, subscribed, subscribed_only)
 
     # Folders
 
     def create(self, name: str, special_use: str | None = None) -> None:
         """Raises errors.AlreadyExists, Cannot, UseTaken, LimitReached, OverQuota, NoPermission."""
-        tree, path = self._new(name)
-        if special_use and name.startswith(SHARED):
-            raise errors.UseTaken  # it would be for the owner, who has not asked
-        limits = self.node.settings.limits
-        folders.create(
-            self.database, self.organization_id, tree.mailbox_ids[0], path, special_use, limits.folders_per_mailbox
-        )
-
-    def _new(self, name: str) -> tuple[Tree, str]:
-        """Where a new folder of this name would lie; raises where there can be none."""
-        if name.startswith(SHARED):
-            return self._new_shared(name)
-        tree, path = self._layout.resolve(name)
-        if not path or (tree.prefix == "" and self._layout.is_prefix(path)):
-            raise errors.Cannot("That name is the prefix of a namespace.")
-        check_new(path, self.node.settings.limits.name_octets)
-        if path == "INBOX" or (len(tree.mailbox_ids) > 1 and self._exists(tree, path)):
-            raise errors.AlreadyExists
-        return tree, path
-
-    def _exists(self, tree: Tree, path: str) -> bool:
-        return bool(folders.named(self.database, self.organization_id, tree.mailbox_ids, path))
-
-    def _new_shared(self, name: str) -> tuple[Tree, str]:
-        """A folder in somebody else's mailbox needs the right to create on the nearest folder above it, or else on the
-        whole mailbox."""
-        address, path = shared_parts(name)
-        grants = accounts.grants(self.database, self.organization_id, self.user_id, address)
-        if not grants:
-            raise errors.NotFound
-        tree = Tree(SHARED + address + DELIMITER, (grants[0].mailbox_id,))
-        above = list(parents(path))
-        nearest = folders.nearest(self.database, self.organization_id, tree.mailbox_ids[0], above) if above else None
-        if rights.CREATE not in rights.held(grants, nearest or 0):
-            seen = any(rights.LOOKUP in grant.rights for grant in grants)
-            raise errors.NoPermission if seen else errors.NotFound
-        check_new(path, self.node.settings.limits.name_octets)
-        return tree, path
+        hierarchy.create(self, name, special_use)
 
     def delete(self, name: str) -> None:
         """In a unified namespace: the folder of every domain. Raises errors.NotFound, HasChildren, Cannot."""
-        try:
-            place = self.need(self.find(name), rights.DELETE_MAILBOX)
-        except errors.NotFound:
-            if any(row.name.startswith(name + DELIMITER) for row in self.list_folders()):
-                raise errors.HasChildren from None
-            raise
-        if place.path == "INBOX":
-            raise errors.Cannot("INBOX cannot be deleted.")
-        ids = [folder.folder_id for folder in place.folders]
-        for group in folders.delete(self.database, self.organization_id, ids):
-            self.announce(group)
+        hierarchy.delete(self, name)
 
     def rename(self, old: str, new: str) -> None:
         """With all inferior names. INBOX's messages move and INBOX stays. What is merged is renamed in every domain,
         all of it or nothing. Raises as create and delete."""
-        tree, path, boxes = self._renamed(old)
-        target, new_path = self._new(new)
-        if target != tree and not {*target.mailbox_ids, *boxes} <= self._own():
-            raise errors.Cannot("A mailbox stays with its owner; copy the messages instead.")
-        # What is in one of the target's mailboxes stays in it.
-        targets = [box if box in target.mailbox_ids else target.mailbox_ids[0] for box in boxes]
-        if boxes == targets and new_path.startswith(path + DELIMITER) and path != "INBOX":
-            raise errors.Cannot("A mailbox cannot become its own inferior.")
-        if self._exists(target, new_path):
-            raise errors.AlreadyExists
-        if len(set(targets)) < len(boxes):
-            raise errors.Cannot("It holds mail of several domains, each of which has to be renamed by itself.")
-        with refusals_noted(self.database, self.organization_id):
-            touched = self._rename(path, boxes, targets, new_path)
-        for group in set(touched):
-            self.announce(group)
-
-    def _rename(self, path: str, boxes: list[int], targets: list[int], new_path: str) -> list[int]:
-        database, organization_id = self.database, self.organization_id
-        if path == "INBOX":
-            most = self.node.settings.limits.folders_per_mailbox
-            return folders.rename_inboxes(database, organization_id, boxes, targets, new_path, most)
-        if len(boxes) > 1:
-            return folders.rename_merged(database, organization_id, boxes, path, new_path)
-        return folders.rename(database, organization_id, boxes[0], path, targets[0], new_path)
-
-    def _renamed(self, old: str) -> tuple[Tree, str, list[int]]:
-        """The tree and path of what is to be renamed, and the mailboxes that have it or an inferior of it."""
-        try:
-            place = self.need(self.find(old), rights.DELETE_MAILBOX)
-            if len(place.tree.mailbox_ids) == 1 or place.path == "INBOX":
-                return place.tree, place.path, [folder.mailbox_id for folder in place.folders]
-            tree, path = place.tree, place.path
-        except errors.NotFound:
-            if old.startswith(SHARED):
-                raise
-            tree, path = self._layout.resolve(old)
-        rows = folders.of_mailboxes(self.database, self.organization_id, tree.mailbox_ids)
-        there = {row.mailbox_id for row in rows if row.name == path or row.name.startswith(path + DELIMITER)}
-        boxes = [box for box in tree.mailbox_ids if box in there]
-        if not path or not boxes:
-            raise errors.NotFound
-        return tree, path, boxes
-
-    def _own(self) -> set[int]:
-        return {box for tree in self._layout.trees for box in tree.mailbox_ids}
+        hierarchy.rename(self, old, new)
 
     def subscribe(self, name: str) -> None:
         """Raises errors.NotFound: only what is there can be subscribed, so that the list has a bound."""
@@ -322,7 +221,7 @@ class Account:
 
     def unsubscribe(self, name: str) -> None:
         if not name.startswith(SHARED):
-            tree, path = self._layout.resolve(name)
+            tree, path = self.layout.resolve(name)
             name = tree.prefix + path
         folders.unsubscribe(self.database, self.organization_id, self.user_id, name)
 
@@ -366,25 +265,16 @@ class Account:
         try:
             return self.need(self.find(name), rights.INSERT)
         except errors.NotFound:
-            if name.startswith(SHARED) and not self._may_create(name):
+            if name.startswith(SHARED) and not hierarchy.may_create(self, name):
                 raise
             raise errors.NoTarget from None
 
-    def _may_create(self, name: str) -> bool:
-        try:
-            self._new_shared(name)
-        except errors.MailError:
-            return False
-        return True
-
     def _target(self, place: Place) -> Target:
-        held = place.rights
-        mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if rights.WRITE in held else 0
-        mask |= flags.SEEN if rights.SEEN in held else 0
-        mask |= flags.DELETED if rights.DELETE in held else 0
-        first = place.folders[0]
+        first, held = place.folders[0], place.rights
         reader = self.user_id if first.per_reader else None
-        return Target(first.folder_id, first.mailbox_id, first.uid_validity, mask, rights.WRITE in held, reader)
+        return Target(
+            first.folder_id, first.mailbox_id, first.uid_validity, rights.settable(held), rights.WRITE in held, reader
+        )
 
     def check_append(self, name: str, size: int, before: int = 0) -> None:
         """Before the octets are taken, and after `before` of other messages of the same command: raises

@@ -163,7 +163,7 @@ class Mailbox:
         r"""What can be set here; '\*' where new keywords can be made."""
         if self._read_only_asked:
             return []
-        mask = self._may_mask()
+        mask = rights.settable(self.rights)
         found = [name for name, bit in flags.BITS.items() if mask & bit]
         return [*found, *self.view.keywords, "\\*"] if rights.WRITE in self.rights else found
 
@@ -225,7 +225,7 @@ class Mailbox:
         if self._read_only_asked:
             raise errors.NoPermission("The mailbox is selected read-only.")
         mask, words = flags.split(names)
-        may_mask, may_words = self._may_mask(), rights.WRITE in self.rights
+        may_mask, may_words = rights.settable(self.rights), rights.WRITE in self.rights
         if (not may_mask and not may_words) or (not mask & may_mask and not (words and may_words) and (mask or words)):
             raise errors.NoPermission
         mask &= may_mask
@@ -282,11 +282,6 @@ class Mailbox:
             return False
         self.store(positions, "+", ["\\Seen"])
         return self.view.flag_numbers is not numbers
-
-    def _may_mask(self) -> int:
-        mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if rights.WRITE in self.rights else 0
-        mask |= flags.SEEN if rights.SEEN in self.rights else 0
-        return mask | (flags.DELETED if rights.DELETE in self.rights else 0)
 
     # What a client remembers from an earlier session
 

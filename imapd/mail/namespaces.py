@@ -75,6 +75,11 @@ class Layout:
             return Namespaces([""], prefixes, [SHARED])
         return Namespaces(["", *(tree.prefix for tree in self.trees[1:] if not tree.apart)], [], [SHARED])
 
+    @property
+    def mailbox_ids(self) -> set[int]:
+        """The user's own mailboxes."""
+        return {box for tree in self.trees for box in tree.mailbox_ids}
+
     def is_prefix(self, path: str) -> bool:
         """Whether the first level of a path is that of a namespace: without a prefix such a folder cannot be named."""
         first = path.partition(DELIMITER)[0] + DELIMITER

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
 
+from imapd.mail import flags
+
 LOOKUP, READ, SEEN, WRITE, INSERT, POST, CREATE, DELETE_MAILBOX, DELETE, EXPUNGE, ADMINISTER = "lrswipkxtea"
 
 ALL = "lrswipkxtea"
@@ -50,6 +52,13 @@ def held(entries: Iterable[Entry], folder_id: int) -> str:
         if entry.folder_id == folder_id or (entry.folder_id == 0 and entry.grantee not in by_grantee):
             by_grantee[entry.grantee] = entry.rights
     return union(*by_grantee.values())
+
+
+def settable(rights: str) -> int:
+    """The bits of system flags that one may set."""
+    mask = flags.ANSWERED | flags.FLAGGED | flags.DRAFT if WRITE in rights else 0
+    mask |= flags.SEEN if SEEN in rights else 0
+    return mask | (flags.DELETED if DELETE in rights else 0)
 
 
 def expanded(letters: str) -> str:
