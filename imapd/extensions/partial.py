@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from imapd.commands import fetch
 from imapd.commands.search_return import RETURN, ReturnOption
-from imapd.mail.index import runs
+from imapd.mail.snapshot import runs
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.grammar import BadSyntax, Cursor

@@ -1,146 +1,27 @@
 # SPDX-License-Identifier: MIT
 """What a worker knows of a view of messages: loaded once, packed, shared by its sessions, kept current by modseq.
 
-Knowledge is a chain of snapshots that never change. Each session stands at the snapshot that its client has been told
-of and walks on along the steps; a snapshot that nobody stands at any more is bridged, or garbage. So sessions share one
-copy, need no locks, and sequence numbers are each session's own.
+Knowledge is a chain of snapshots, see snapshot.py. Here its newest link is made; a session finds its own way along it.
 """
 
 import threading
 import time
 import weakref
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from heapq import merge
 from itertools import compress
 from operator import ne
 from typing import Any
 
-from imapd.mail import flags
 from imapd.mail.content_rows import ContentRows
+from imapd.mail.snapshot import COLUMNS, FlagSets, Snapshot, Step, runs
 from imapd.storage import messages
 from imapd.storage.messages import News, Stored, View, ranges
 
-COLUMNS = ("uids", "flag_numbers", "modseqs", "content_ids", "sizes", "dates", "zones")
-
 MOST_FLAG_SETS = 1000
 """From here on sets of flags that no message has any more are forgotten: else a client could make ever new ones."""
-
-
-class FlagSets:
-    """The distinct sets of flags of an index, numbered: a message's flags are one small number."""
-
-    __slots__ = ("_numbers", "rendered", "sets")
-
-    def __init__(self) -> None:
-        self.sets: list[tuple[int, str]] = []
-        self.rendered: list[bytes] = []
-        self._numbers: dict[tuple[int, str], int] = {}
-
-    def number(self, mask: int, words: str) -> int:
-        key = (mask, words)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.sets)
-            self.sets.append(key)
-            self.rendered.append(b"(%b)" % flags.written(mask, words).encode())
-        return number
-
-
-class Snapshot:
-    """A view at one modseq: columns in order of UID. `step` leads to the next one, once there is one.
-
-    Whoever comes to stand here counts in `standing`, and calls leave() as he goes on.
-    """
-
-    _KNOWS = (*COLUMNS, "flag_bytes", "flag_sets", "keywords", "modseq", "uid_next")
-    __slots__ = (*_KNOWS, "__weakref__", "former", "standing", "step")
-
-    uids: "array[int]"
-    flag_numbers: "array[int]"
-    modseqs: "array[int]"
-    content_ids: "array[int]"
-    sizes: "array[int]"
-    dates: "array[int]"
-    zones: "array[int]"
-
-    def __init__(self, modseq: int, uid_next: int, keywords: list[str], sets: FlagSets, columns: dict[str, Any]):
-        self.modseq = modseq
-        self.uid_next = uid_next
-        self.keywords = keywords
-        self.flag_sets = sets.sets
-        self.flag_bytes = sets.rendered
-        self.step: Step | None = None
-        self.former: weakref.ref[Snapshot] | None = None  # whose step leads here
-        self.standing = 0
-        for name in COLUMNS:
-            setattr(self, name, columns[name])
-
-    def leave(self) -> None:
-        self.standing -= 1
-        self.bridge()
-
-    def bridge(self) -> None:
-        """Where nobody stands here, but somebody at an earlier snapshot, the step to this one becomes a step past it:
-        however far a session lags behind, the snapshots between are not kept for it. Only what it may be told now and
-        what has to wait for an expunge stay two steps."""
-        former = self.former() if self.former else None
-        if self.standing or self.step is None or former is None or former.step is None:
-            return
-        if former.step.expunged or not self.step.expunged:
-            former.step.join(self.step, len(former.uids))
-            self.step.snapshot.former = self.former
-
-    def copy(self) -> "Snapshot":
-        """One that is in no chain."""
-        made = Snapshot.__new__(Snapshot)
-        for name in self._KNOWS:
-            setattr(made, name, getattr(self, name))
-        return made
-
-    def columns(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in COLUMNS}
-
-    def position(self, uid: int) -> int | None:
-        at = bisect_left(self.uids, uid)
-        return at if at < len(self.uids) and self.uids[at] == uid else None
-
-    def span(self, uids: range) -> range:
-        """The positions of a range of UIDs."""
-        low = bisect_left(self.uids, uids.start)
-        return range(low, bisect_left(self.uids, uids.stop, low))
-
-
-class Step:
-    """From one snapshot to the next. expunged: positions in the former, ascending; flagged: UIDs by the modseq of the
-    change; added: how many came."""
-
-    __slots__ = ("_weight", "added", "expunged", "flagged", "snapshot")
-
-    def __init__(self, expunged: list[int], flagged: list[tuple[int, list[int]]], added: int, snapshot: Snapshot):
-        self.expunged = expunged
-        self.flagged = flagged
-        self.added = added
-        self.snapshot = snapshot
-        self._weight = sum(len(uids) for _, uids in flagged)
-
-    def join(self, follower: "Step", count: int) -> None:
-        """Becomes this step and the one after it. count: how many messages there are where this one begins."""
-        gone = self.expunged
-        old = bisect_left(follower.expunged, count - len(gone))  # the others that it expunges have come with this one
-        if old:
-            shifted = [at - number for number, at in enumerate(gone)]
-            self.expunged = list(merge(gone, (at + bisect_right(shifted, at) for at in follower.expunged[:old])))
-        self.added += follower.added - (len(follower.expunged) - old)
-        self.snapshot = there = follower.snapshot
-        self.flagged.extend(follower.flagged)
-        self._weight += follower._weight
-        if self._weight > 2 * len(there.uids) + 1000:  # whose change each was is forgotten
-            every = {uid for _, uids in self.flagged for uid in uids}
-            self.flagged = [(0, [uid for uid in there.uids if uid in every])]
-            self._weight = len(self.flagged[0][1])
 
 
 class Index:
@@ -354,22 +235,6 @@ def _cut(columns: dict[str, Any], positions: list[int], old: Snapshot) -> None:
             column = columns[name] = column[:]
         for span in reversed(spans):
             del column[span.start : span.stop]
-
-
-def runs(numbers: Iterable[int]) -> list[range]:
-    """Ascending numbers as ranges."""
-    found: list[range] = []
-    low = high = -2
-    for number in numbers:
-        if number == high + 1:
-            high = number
-            continue
-        if high >= 0:
-            found.append(range(low, high + 1))
-        low = high = number
-    if high >= 0:
-        found.append(range(low, high + 1))
-    return found
 
 
 Key = tuple[View, int]

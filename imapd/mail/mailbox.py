@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from imapd import errors
 from imapd.mail import flags, resync, rights, search, sort, thread
 from imapd.mail.body import Body
-from imapd.mail.index import Index, Snapshot, runs
+from imapd.mail.index import Index
 from imapd.mail.quota import refusals_noted
+from imapd.mail.snapshot import Snapshot, runs
 from imapd.mail.sort import Criterion
 from imapd.mail.thread import Threads
 from imapd.mail.tracker import NOTHING, Told, Tracker

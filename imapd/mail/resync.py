@@ -7,10 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from imapd.mail.index import runs
+from imapd.mail.snapshot import runs
 
 if TYPE_CHECKING:
-    from imapd.mail.index import Snapshot
+    from imapd.mail.snapshot import Snapshot
 
 MOST_RANGES = 1000
 """From here on ranges of UIDs that have no message between them are told as one."""

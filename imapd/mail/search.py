@@ -17,8 +17,8 @@ from imapd.mail.flags import BITS
 from imapd.mail.folding import fold
 
 if TYPE_CHECKING:
-    from imapd.mail.index import Snapshot
     from imapd.mail.mailbox import Mailbox
+    from imapd.mail.snapshot import Snapshot
 
 EPOCH = datetime.date(1970, 1, 1).toordinal()
 DAY_SECONDS = 86400

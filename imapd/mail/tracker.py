@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from imapd.mail.index import Index, Snapshot
+from imapd.mail.index import Index
+from imapd.mail.snapshot import Snapshot
 
 
 @dataclass(slots=True)

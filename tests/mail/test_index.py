@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imapd.mail.index import Index, Snapshot
+from imapd.mail.index import Index
+from imapd.mail.snapshot import Snapshot
 from imapd.storage.messages import News, View, multirange
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imapd.mail import resync
-from imapd.mail.index import runs
+from imapd.mail.snapshot import runs
 from imapd.settings import Imap, Settings
 from imapd.storage import changes
 from tests.running.speaker import Speaker
