@@ -13,22 +13,36 @@ BEGIN
     PERFORM set_config('imapd.freed', freed::text, true);
 END $$;
 
--- Whether what this transaction has freed is enough; if so it is used up.
-CREATE FUNCTION take_freed(org bigint, r text, number bigint, octets bigint) RETURNS boolean
+-- Uses up what this transaction has freed. Returns how much more is needed.
+CREATE FUNCTION take_freed(org bigint, r text, number bigint, octets bigint,
+                           OUT more_number bigint, OUT more_octets bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     freed text := current_setting('imapd.freed', true);
     held jsonb;
 BEGIN
-    IF freed IS NULL OR freed = '' THEN
-        RETURN false;
+    more_number := greatest(0, number);
+    more_octets := greatest(0, octets);
+    IF freed IS NULL OR freed = '' OR more_number = 0 AND more_octets = 0 THEN
+        RETURN;
     END IF;
     held := freed::jsonb -> (org || ' ' || r);
-    IF held IS NULL OR (held ->> 0)::bigint < octets OR (held ->> 1)::bigint < number THEN
-        RETURN false;
+    IF held IS NOT NULL THEN
+        more_number := greatest(0, number - (held ->> 1)::bigint);
+        more_octets := greatest(0, octets - (held ->> 0)::bigint);
+        PERFORM note_freed(org, r, more_number - number, more_octets - octets);
     END IF;
-    PERFORM note_freed(org, r, -number, -octets);
-    RETURN true;
+END $$;
+
+-- What this transaction has freed is given to everybody.
+CREATE FUNCTION forget_freed(org bigint, r text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    freed text := current_setting('imapd.freed', true);
+BEGIN
+    IF freed <> '' THEN
+        PERFORM set_config('imapd.freed', (freed::jsonb - (org || ' ' || r))::text, true);
+    END IF;
 END $$;
 
 -- Divides the room that is left among the stripes, beginning with `start`, up to the next threshold; notes a crossing.
@@ -46,6 +60,7 @@ DECLARE
     stripes bigint;
     shares bigint;
 BEGIN
+    PERFORM forget_freed(org, r);
     SELECT * INTO q FROM quota_roots WHERE organization_id = org AND root = r;
     SELECT * INTO usage FROM quota_root_usage(org, r);
     level := quota_level(usage.storage_used, q.storage_limit, usage.messages_used, q.message_limit);
@@ -90,42 +105,46 @@ BEGIN
     END IF;
 END $$;
 
--- Raises IM001, with the root as its detail, where more than the limits is used.
-CREATE FUNCTION need_room(org bigint, r text, number bigint, octets bigint) RETURNS void
+-- Raises IM001, with the root as its detail, where so much more would be above a limit. More of a resource is no harm
+-- where it is not needed.
+CREATE FUNCTION need_room(org bigint, r text, number bigint, octets bigint, needs_number boolean, needs_octets boolean)
+RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM quota_roots q, quota_root_usage(org, r) u
                 WHERE q.organization_id = org AND q.root = r
-                  AND (u.storage_used + octets > q.storage_limit + quota_allowance()
-                       OR u.messages_used + number > q.message_limit + quota_allowance())) THEN
+                  AND (needs_octets AND u.storage_used + octets > q.storage_limit + quota_allowance()
+                       OR needs_number AND u.messages_used + number > q.message_limit + quota_allowance())) THEN
         RAISE EXCEPTION 'over quota' USING ERRCODE = 'IM001', DETAIL = r;
     END IF;
 END $$;
 
--- Adds to what a root of many stripes uses, where one that nobody holds has the room. False: there is none. (A row that
--- is locked and then turns out to have been used up stays locked to the end; only with the whole block it is let go.
--- Who goes on to lock all stripes in order must not hold one out of order.)
-CREATE FUNCTION charge_one_stripe(org bigint, r text, number bigint, octets bigint, start integer) RETURNS boolean
+-- Adds to what a root of many stripes uses, where one that nobody holds has the room for what is needed. False: there
+-- is none. (A row that is locked and then turns out to have been used up stays locked to the end; only with the whole
+-- block it is let go. Who goes on to lock all stripes in order must not hold one out of order.)
+CREATE FUNCTION charge_one_stripe(org bigint, r text, number bigint, octets bigint, more_number bigint,
+                                  more_octets bigint, start integer) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM quota_stripes s WHERE s.organization_id = org AND s.root = r
-                      AND coalesce(s.storage_room >= octets, true) AND coalesce(s.messages_room >= number, true)) THEN
+                      AND coalesce(s.storage_room >= more_octets, true)
+                      AND coalesce(s.messages_room >= more_number, true)) THEN
         RETURN false;
     END IF;
     UPDATE quota_stripes s SET storage_used = s.storage_used + octets, messages_used = s.messages_used + number,
-           storage_room = s.storage_room - octets, messages_room = s.messages_room - number
+           storage_room = s.storage_room - more_octets, messages_room = s.messages_room - more_number
      WHERE s.organization_id = org AND s.root = r AND s.stripe = (
            SELECT f.stripe FROM quota_stripes f
             WHERE f.organization_id = org AND f.root = r AND f.stripe = start
-              AND coalesce(f.storage_room >= octets, true) AND coalesce(f.messages_room >= number, true)
+              AND coalesce(f.storage_room >= more_octets, true) AND coalesce(f.messages_room >= more_number, true)
               FOR NO KEY UPDATE SKIP LOCKED);
     IF NOT FOUND THEN
         UPDATE quota_stripes s SET storage_used = s.storage_used + octets, messages_used = s.messages_used + number,
-               storage_room = s.storage_room - octets, messages_room = s.messages_room - number
+               storage_room = s.storage_room - more_octets, messages_room = s.messages_room - more_number
          WHERE s.organization_id = org AND s.root = r AND s.stripe = (
                SELECT f.stripe FROM quota_stripes f
                 WHERE f.organization_id = org AND f.root = r
-                  AND coalesce(f.storage_room >= octets, true) AND coalesce(f.messages_room >= number, true)
+                  AND coalesce(f.storage_room >= more_octets, true) AND coalesce(f.messages_room >= more_number, true)
                 ORDER BY f.stripe < start, f.stripe LIMIT 1
                   FOR NO KEY UPDATE SKIP LOCKED);
     END IF;
@@ -143,25 +162,28 @@ LANGUAGE plpgsql AS $$
 DECLARE
     stripes integer := CASE WHEN starts_with(r, 'd') THEN 64 ELSE 1 END;
     start integer := pg_backend_pid() % stripes;
+    more record;
     place integer;
     fits boolean;
 BEGIN
-    IF number > 0 AND NOT take_freed(org, r, number, octets) THEN
+    SELECT t.more_number AS number, t.more_octets AS octets INTO more FROM take_freed(org, r, number, octets) t;
+    IF more.number > 0 OR more.octets > 0 THEN
         IF stripes > 1 THEN
-            IF charge_one_stripe(org, r, number, octets, start) THEN
+            IF charge_one_stripe(org, r, number, octets, more.number, more.octets, start) THEN
                 RETURN;
             END IF;
-            PERFORM need_room(org, r, number, octets);      -- that a root is full is seen without a lock
+            -- That a root is full is seen without a lock.
+            PERFORM need_room(org, r, number, octets, more.number > 0, more.octets > 0);
             PERFORM lock_stripes(org, r);
         END IF;
         UPDATE quota_stripes s SET storage_used = s.storage_used + octets, messages_used = s.messages_used + number,
-               storage_room = s.storage_room - octets, messages_room = s.messages_room - number
+               storage_room = s.storage_room - more.octets, messages_room = s.messages_room - more.number
          WHERE s.organization_id = org AND s.root = r AND s.stripe = start
         RETURNING coalesce(s.storage_room >= 0, true) AND coalesce(s.messages_room >= 0, true) INTO fits;
         IF fits IS NULL THEN
             RAISE EXCEPTION 'the quota root is gone' USING ERRCODE = 'serialization_failure';
         ELSIF NOT fits THEN
-            PERFORM need_room(org, r, 0, 0);
+            PERFORM need_room(org, r, 0, 0, more.number > 0, more.octets > 0);
             PERFORM divide_room(org, r, start);
         END IF;
         RETURN;
@@ -179,17 +201,17 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the quota root is gone' USING ERRCODE = 'serialization_failure';
     END IF;
-    IF number < 0 THEN
+    IF number < 0 OR octets < 0 THEN
         PERFORM note_freed(org, r, -number, -octets);
     END IF;
 END $$;
 
 -- The part of charge() for mailboxes below other roots, and for those that have no room at first sight.
-CREATE FUNCTION charge_roots(org bigint, box bigint, number bigint, octets bigint) RETURNS void
+CREATE FUNCTION charge_roots(org bigint, box bigint, number bigint, octets bigint, more_number bigint,
+                             more_octets bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     above record;
-    covered boolean;
 BEGIN
     SELECT q.user_root, q.domain_root INTO above FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = box;
     IF above.user_root IS NOT NULL THEN
@@ -198,12 +220,11 @@ BEGIN
     IF above.domain_root IS NOT NULL THEN
         PERFORM charge_root(org, above.domain_root, number, octets);
     END IF;
-    covered := number <= 0 OR take_freed(org, 'm' || box, number, octets);
     UPDATE quotas q SET storage_used = q.storage_used + octets, messages_used = q.messages_used + number
      WHERE q.organization_id = org AND q.mailbox_id = box
        AND q.user_root IS NOT DISTINCT FROM above.user_root AND q.domain_root IS NOT DISTINCT FROM above.domain_root
-       AND (covered OR coalesce(q.storage_used + octets <= q.storage_limit + quota_allowance(), true)
-                   AND coalesce(q.messages_used + number <= q.message_limit + quota_allowance(), true));
+       AND (more_octets = 0 OR coalesce(q.storage_used + octets <= q.storage_limit + quota_allowance(), true))
+       AND (more_number = 0 OR coalesce(q.messages_used + number <= q.message_limit + quota_allowance(), true));
     IF NOT FOUND THEN
         IF EXISTS (SELECT FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = box
                       AND (q.user_root IS DISTINCT FROM above.user_root
@@ -221,6 +242,7 @@ CREATE FUNCTION charge(org bigint, folder bigint, number bigint, octets bigint, 
 LANGUAGE plpgsql AS $$
 DECLARE
     box bigint;
+    more record;
     got record;
     lowest integer;
 BEGIN
@@ -231,14 +253,16 @@ BEGIN
     IF number = 0 AND octets = 0 THEN
         RETURN;
     END IF;
+    SELECT t.more_number AS number, t.more_octets AS octets INTO more
+      FROM take_freed(org, 'm' || box, number, octets) t;
     -- No root above, and room enough: that is nearly always so, and needs to look nowhere else.
     UPDATE quotas q SET storage_used = q.storage_used + octets, messages_used = q.messages_used + number
      WHERE q.organization_id = org AND q.mailbox_id = box AND q.user_root IS NULL AND q.domain_root IS NULL
-       AND (octets <= 0 OR q.storage_limit IS NULL OR q.storage_used + octets <= q.storage_limit)
-       AND (number <= 0 OR q.message_limit IS NULL OR q.messages_used + number <= q.message_limit)
+       AND (more.octets = 0 OR q.storage_limit IS NULL OR q.storage_used + octets <= q.storage_limit)
+       AND (more.number = 0 OR q.message_limit IS NULL OR q.messages_used + number <= q.message_limit)
     RETURNING q.storage_used, q.storage_limit, q.messages_used, q.message_limit, q.warned INTO got;
     IF NOT FOUND THEN
-        PERFORM charge_roots(org, box, number, octets);
+        PERFORM charge_roots(org, box, number, octets, more.number, more.octets);
         SELECT r.storage_used, r.storage_limit, r.messages_used, r.message_limit, r.warned INTO got
           FROM quotas r WHERE r.organization_id = org AND r.mailbox_id = box;
     END IF;
@@ -255,11 +279,12 @@ BEGIN
     END IF;
 END $$;
 
--- Before messages pass from mailboxes (numbers and octets of each) to another one, all that charge() will want is
--- locked in the order in which others want it, too: it comes twice, for what is taken out and for what is put in, and
--- two that move to and fro would else wait for each other. A root that gains by it gives the room now; taken back at
--- once, it is what the transaction may put in. The caller holds the folder groups.
-CREATE FUNCTION prepare_passing(org bigint, boxes bigint[], numbers bigint[], octets bigint[], goal bigint) RETURNS void
+-- Before messages go from mailboxes (numbers and octets of each) and come into another one, all that charge() will want
+-- is locked in the order in which others want it, too: it is called twice, for what is taken out and for what is put
+-- in, and two that move to and fro would else wait for each other. A root that gains by it gives the room now; taken
+-- back at once, it is what the transaction may put in. The caller holds the folder groups.
+CREATE FUNCTION prepare_passing(org bigint, boxes bigint[], numbers bigint[], octets bigint[], goal bigint,
+                                goal_number bigint, goal_octets bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     one record;
@@ -268,7 +293,7 @@ BEGIN
         SELECT r.root, greatest(0, sum(v.number))::bigint AS number, greatest(0, sum(v.octets))::bigint AS octets
           FROM (SELECT box, -n AS number, -o AS octets FROM unnest(boxes, numbers, octets) p(box, n, o)
                 UNION ALL
-                SELECT goal, sum(n), sum(o) FROM unnest(numbers, octets) p(n, o)) v
+                SELECT goal, goal_number, goal_octets) v
           JOIN quotas q ON q.organization_id = org AND q.mailbox_id = v.box
          CROSS JOIN LATERAL unnest(ARRAY[q.user_root, q.domain_root]) r(root)
          WHERE r.root IS NOT NULL

@@ -97,6 +97,16 @@ BEGIN
     RETURN armed;
 END $$;
 
+-- Raises serialization_failure where roots have come or gone between the look at a mailbox's quota and the lock of it:
+-- who tries again will see which stripes to lock.
+CREATE FUNCTION same_roots(seen quotas, locked quotas) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (seen.user_root, seen.domain_root) IS DISTINCT FROM (locked.user_root, locked.domain_root) THEN
+        RAISE EXCEPTION 'the quota roots have changed' USING ERRCODE = 'serialization_failure';
+    END IF;
+END $$;
+
 -- A new mailbox comes below the roots of its user and its domain; one that goes takes along what it still used.
 CREATE FUNCTION quotas_change() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -121,16 +131,19 @@ CREATE FUNCTION mailboxes_pass() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     org bigint := NEW.organization_id;
+    seen quotas;
     was quotas;
     above record;
     one text;
 BEGIN
-    SELECT * INTO was FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = NEW.mailbox_id;
+    SELECT * INTO seen FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = NEW.mailbox_id;
     SELECT * INTO above FROM roots_above(org, NEW.mailbox_id);
     PERFORM lock_stripes(org, r)
-       FROM (SELECT DISTINCT r FROM unnest(ARRAY[was.user_root, was.domain_root, above.user_root, above.domain_root]) r
+       FROM (SELECT DISTINCT r
+               FROM unnest(ARRAY[seen.user_root, seen.domain_root, above.user_root, above.domain_root]) r
               WHERE r IS NOT NULL ORDER BY r DESC) roots;
     SELECT * INTO was FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = NEW.mailbox_id FOR NO KEY UPDATE;
+    PERFORM same_roots(seen, was);
     UPDATE quota_stripes s SET storage_used = s.storage_used - was.storage_used,
                                messages_used = s.messages_used - was.messages_used
      WHERE s.organization_id = org AND s.root IN (was.user_root, was.domain_root) AND s.stripe = 0;
@@ -203,15 +216,17 @@ $$;
 CREATE FUNCTION recount_mailbox(org bigint, box bigint, OUT storage_off bigint, OUT messages_off bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
+    seen quotas;
     q quotas;
     one text;
 BEGIN
     PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN
         (SELECT f.group_id FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box)
       ORDER BY g.group_id FOR NO KEY UPDATE;
-    SELECT * INTO q FROM quotas WHERE organization_id = org AND mailbox_id = box;
-    PERFORM lock_stripes(org, r) FROM unnest(array_remove(ARRAY[q.user_root, q.domain_root], NULL)) r;
+    SELECT * INTO seen FROM quotas WHERE organization_id = org AND mailbox_id = box;
+    PERFORM lock_stripes(org, r) FROM unnest(array_remove(ARRAY[seen.user_root, seen.domain_root], NULL)) r;
     SELECT * INTO q FROM quotas WHERE organization_id = org AND mailbox_id = box FOR NO KEY UPDATE;
+    PERFORM same_roots(seen, q);
     UPDATE folders f SET messages = c.counted[1], unseen = c.counted[2], deleted = c.counted[3],
            recent = c.counted[4], size = c.counted[5], deleted_size = c.counted[6]
       FROM count_folders(org, box) c

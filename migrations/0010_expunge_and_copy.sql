@@ -57,15 +57,17 @@ BEGIN
     RETURN news_since(org, grp, folder, known);
 END $$;
 
--- Before a MOVE. Returns `moving`, for copy_messages(); nothing is done for a COPY, and within one mailbox.
+-- Before a MOVE. Returns `moving`, for copy_messages(); nothing is done for a COPY, and within one mailbox. Before a
+-- REPLACE: `instead` is what comes in place of the message, in octets.
 CREATE FUNCTION prepare_move(org bigint, grp bigint, folder bigint, targets int8multirange, target bigint,
-                             moving boolean) RETURNS boolean
+                             moving boolean, instead bigint DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     goal record;
     boxes bigint[];
     numbers bigint[];
     octets bigint[];
+    coming record;
 BEGIN
     IF NOT moving THEN
         RETURN moving;
@@ -73,7 +75,7 @@ BEGIN
     SELECT f.mailbox_id, f.group_id INTO goal FROM folders f WHERE f.organization_id = org AND f.folder_id = target;
     SELECT array_agg(DISTINCT f.mailbox_id) INTO boxes
       FROM folders f WHERE f.organization_id = org AND f.group_id = grp AND (folder IS NULL OR f.folder_id = folder);
-    IF goal.mailbox_id IS NULL OR boxes IS NULL OR goal.mailbox_id = ALL (boxes) THEN
+    IF goal.mailbox_id IS NULL OR boxes IS NULL OR goal.mailbox_id = ALL (boxes) AND instead IS NULL THEN
         RETURN moving;
     END IF;
     PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, goal.group_id)
@@ -86,7 +88,9 @@ BEGIN
                   JOIN folders f ON f.organization_id = org AND f.folder_id = m.folder_id
                  GROUP BY f.mailbox_id) p;
     END IF;
-    PERFORM prepare_passing(org, boxes, numbers, octets, goal.mailbox_id);
+    SELECT coalesce(sum(p.n), 0)::bigint AS number, coalesce(instead, sum(p.o), 0)::bigint AS octets
+      INTO coming FROM unnest(numbers, octets) p(n, o);
+    PERFORM prepare_passing(org, boxes, numbers, octets, goal.mailbox_id, coming.number, coming.octets);
     RETURN moving;
 END $$;
 
@@ -162,10 +166,11 @@ BEGIN
     END IF;
 END $$;
 
--- REPLACE (RFC 8508): takes out the message that another one takes the place of, within the statement that stores that.
--- Returns the target, for append_messages(), which is evaluated after it. Raises IM004 where there is no such folder,
--- IM007 where the message is gone.
-CREATE FUNCTION remove_replaced(org bigint, grp bigint, folder bigint, replaced bigint, target bigint) RETURNS bigint
+-- REPLACE (RFC 8508): takes out the message that another one, of so many octets, takes the place of, within the
+-- statement that stores that. Returns the target, for append_messages(), which is evaluated after it. Raises IM004
+-- where there is no such folder, IM007 where the message is gone.
+CREATE FUNCTION remove_replaced(org bigint, grp bigint, folder bigint, replaced bigint, target bigint, octets bigint)
+RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     targets int8multirange := int8multirange(int8range(replaced, replaced + 1));
@@ -179,7 +184,7 @@ BEGIN
     END IF;
     PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, target_group)
       ORDER BY g.group_id FOR NO KEY UPDATE;
-    PERFORM prepare_move(org, grp, folder, targets, target, true);
+    PERFORM prepare_move(org, grp, folder, targets, target, true, octets);
     gone := remove_messages(org, grp, folder, targets, false);
     IF gone IS NULL THEN
         RAISE EXCEPTION 'the message is gone' USING ERRCODE = 'IM007';

@@ -217,7 +217,7 @@ BEGIN
     SELECT coalesce(sum(f.messages), 0)::bigint AS number, coalesce(sum(f.size), 0)::bigint AS octets INTO sum
       FROM folders f
      WHERE f.organization_id = org AND f.mailbox_id = box AND (f.name = old OR starts_with(f.name, old || '/'));
-    PERFORM prepare_passing(org, ARRAY[box], ARRAY[sum.number], ARRAY[sum.octets], target_box);
+    PERFORM prepare_passing(org, ARRAY[box], ARRAY[sum.number], ARRAY[sum.octets], target_box, sum.number, sum.octets);
     RETURN target_box;
 END $$;
 

@@ -59,7 +59,10 @@ def _append_statement(as_reader: bool, replacing: bool) -> Prepared:
     function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
     target = "%(folder_id)s::bigint"
     if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
-        target = f"remove_replaced(%(organization_id)s, %(group)s, %(folder)s::bigint, %(replaced)s, {target})"
+        target = (
+            f"remove_replaced(%(organization_id)s, %(group)s, %(folder)s::bigint, %(replaced)s, {target},"
+            " (%(size)s::bigint[])[1])"
+        )
     columns = ", ".join(TYPES)
     given = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
     return Prepared(

@@ -130,6 +130,29 @@ def test_a_move_between_two_mailboxes_of_a_full_domain(store: Store, user: Accou
     assert (used(store, "example.com"), used(store, second)) == ((3000, 3), (3000, 3))
 
 
+def test_a_replacement_needs_room_for_what_it_is_larger_and_where_it_goes(store: Store, user: Account) -> None:
+    user.append("INBOX", [letter(3000)])
+    limit(store, "example.com", storage=4000, messages=1)
+    limit(store, USER, user=True, storage=4000, messages=1)
+    limit(store, USER, storage=4000, messages=1)
+    inbox = user.open("INBOX")
+    with pytest.raises(errors.OverQuota):
+        inbox.replace(0, "INBOX", letter(4001))
+    inbox.replace(0, "INBOX", letter(3500))
+    inbox.pending(True)
+    # It is not one message more, and goes where there are too many of them.
+    limit(store, USER, storage=4000, messages=0)
+    inbox.replace(0, "Drafts", letter(4000))
+    # Into another domain, where the former one would not fit.
+    drafts = user.open("Drafts")
+    limit(store, "company.org", storage=1000)
+    with pytest.raises(errors.OverQuota):
+        drafts.replace(0, "company.org/INBOX", letter(1001))
+    drafts.replace(0, "company.org/INBOX", letter(1000))
+    assert (used(store, "example.com"), used(store, "company.org")) == ((0, 0), (1000, 1))
+    assert used(store, USER, user=True) == (1000, 1)
+
+
 def test_a_move_into_another_domain_needs_room_there(store: Store, user: Account) -> None:
     user.append("INBOX", [letter(number=n) for n in range(3)])
     limit(store, "company.org", storage=2500)

@@ -134,7 +134,7 @@ def people(store: Store) -> list[Address]:
     made = []
     for number in range(PEOPLE):
         one = address(f"p{number}@example.com")
-        limits = provision.Limits(60_000 if number % 2 else None, 60 if number == 3 else None)
+        limits = Limits(60_000 if number % 2 else None, 60 if number == 3 else None)
         provision.add_user(store.database, one, "", None, limits=limits)
         provision.add_mailbox(store.database, address(f"p{number}@company.org"), one, limits)
         account = store.account(store.node(), str(one))
