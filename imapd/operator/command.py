@@ -7,12 +7,14 @@ import sys
 import click
 
 from imapd.errors import MailError
+from imapd.operator.checking import check
 from imapd.operator.groups import group
 from imapd.operator.people import alias, mailbox, user
-from imapd.operator.quotas import check, quota
+from imapd.operator.quotas import quota
 from imapd.operator.server import check_config, commands, demo, migrate, serve
 from imapd.operator.sharing import share
 from imapd.operator.tenants import domain, org
+from imapd.operator.transfer import export, import_
 from imapd.operator.watching import audit, gc, session
 from imapd.settings import EXIT_CONFIG, ConfigError
 from imapd.storage.schema import SchemaError
@@ -31,7 +33,7 @@ def cli() -> None:
 
 for command in (
     serve, demo, migrate, check_config, commands, org, domain, user, mailbox, alias, group, share, quota,
-    session, audit, gc, check,
+    session, audit, import_, export, check, gc,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -83,9 +83,7 @@ def member() -> None:
 @organization_option
 @json_option
 @changing_access
-def add_member(
-    database: Any, name: str, members: tuple[Address, ...], organization: str | None, as_json: bool
-) -> None:
+def add_member(database: Any, name: str, members: tuple[Address, ...], organization: str | None, as_json: bool) -> None:
     """Put users, by any of their addresses, into a group."""
     groups.add_members(database, organization, name, members)
     told(database, name, organization, as_json)

@@ -56,6 +56,18 @@ def with_database(function: Function) -> Function:
     return wrapped  # type: ignore[return-value]
 
 
+def with_store(function: Function) -> Function:
+    """As with_database, for what also needs the files of bodies: the settings are the second argument."""
+
+    @config_option
+    @functools.wraps(function)
+    def wrapped(config: str, **options: Any) -> Any:
+        loaded = settings.load(config)
+        return _run(lambda pool, **given: function(pool, loaded, **given), loaded, options)
+
+    return wrapped  # type: ignore[return-value]
+
+
 def changing(*kinds: str) -> Callable[[Function], Function]:
     """with_database, and then the workers are told by control messages of these kinds to look what their sessions may
     still do. Without Redis they do so by and by."""
@@ -72,6 +84,26 @@ def changing(*kinds: str) -> Callable[[Function], Function]:
                 for kind in kinds:
                     control.send(loaded.redis.url, kind, "")
             return made
+
+        return wrapped  # type: ignore[return-value]
+
+    return decorated
+
+
+def telling(kind: str) -> Callable[[Function], Function]:
+    """Around a function that has its own way to the database: tells the workers by a control message when it is over,
+    whatever became of it."""
+
+    def decorated(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapped(config: str, **options: Any) -> Any:
+            from imapd.cluster import control
+
+            try:
+                return function(config=config, **options)
+            finally:
+                with contextlib.suppress(Unavailable):
+                    control.send(settings.load(config).redis.url, kind, "")
 
         return wrapped  # type: ignore[return-value]
 

@@ -252,15 +252,15 @@ def show_alias(database: Any, address: Address, as_json: bool) -> None:
 @alias.command("set")
 @click.argument("address", type=ADDRESS)
 @click.argument("mailbox", type=ADDRESS)
-@with_database
+@changing("user")
 def set_alias(database: Any, address: Address, mailbox: Address) -> None:
-    """Let an alias lead to another MAILBOX."""
+    """Let an alias lead to another MAILBOX. Who is logged in by it has to log in again where that is somebody else's."""
     provision.set_alias(database, address, mailbox)
 
 
 @alias.command("remove")
 @click.argument("address", type=ADDRESS)
-@with_database
+@changing("user")
 def remove_alias(database: Any, address: Address) -> None:
-    """Remove an alias; the mailbox stays."""
+    """Remove an alias; the mailbox stays. Who is logged in by it has to log in again."""
     provision.remove_alias(database, address)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""imapd quota, imapd check: what may be held, what is, and whether the counters tell it rightly."""
+"""imapd quota: what may be held, and what is."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -17,11 +17,10 @@ from imapd.operator.options import (
     with_database,
 )
 from imapd.operator.tables import octets, show
-from imapd.storage import quota_roots, recount
+from imapd.storage import quota_roots
 from imapd.storage.pool import Database
 from imapd.storage.quota_roots import Row, Target
 from imapd.storage.quotas import Limits
-from imapd.storage.recount import Drift
 
 BAR = 10
 
@@ -139,39 +138,3 @@ def bar(row: Row) -> str:
     part = max(parts)
     full = min(BAR, max(0, int(part * BAR)))
     return f"{'█' * full}{'░' * (BAR - full)} {int(part * 100):3} %"
-
-
-# Checking
-
-
-def check_counters(database: Database, repair: bool) -> Iterator[Drift]:
-    """Counters of folders and usage of quotas, against what is there. Nobody has to wait for it."""
-    for box in recount.everything(database):
-        found = recount.drift(database, box)
-        if found and repair:
-            recount.mend(database, box)
-        yield from found
-    found = recount.drift_of_roots(database)
-    if found and repair:
-        quota_roots.mend(database, None)
-    yield from found
-
-
-PARTS: tuple[tuple[str, Callable[[Database, bool], Iterator[Drift]]], ...] = (("counters", check_counters),)
-"""What `check` looks at: a name, and a function that yields what is wrong and mends it where it may."""
-
-
-@click.command()
-@click.option("--repair", is_flag=True, help="Mend what is wrong.")
-@json_option
-@with_database
-def check(database: Any, repair: bool, as_json: bool) -> int:
-    """Compare what the store says of itself with what is there, while it serves. Exit code 1 where they differ."""
-    wrong: list[Drift] = []
-    for name, part in PARTS:
-        found = list(part(database, repair))
-        click.echo(f"{name}: {len(found)} wrong{', mended' if found and repair else ''}", err=True)
-        wrong += found
-    if wrong or as_json:
-        show(wrong, as_json)
-    return int(bool(wrong) and not repair)

@@ -103,16 +103,17 @@ def check_config(config: str) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def commands(as_json: bool) -> None:
+@click.option("--capabilities", "of_capabilities", is_flag=True, help="The capabilities instead of the commands.")
+def commands(as_json: bool, of_capabilities: bool) -> None:
     """The table of IMAP commands: when each is allowed, what it stands on, where it is."""
     from imapd.protocol import registry
 
-    rows = registry.table()
+    rows = registry.capability_table() if of_capabilities else registry.table()
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for name in ("command", "states", "RFC", "file"):
+    for name in ("capability" if of_capabilities else "command", "states", "RFC", "file"):
         table.add_column(name, overflow="fold")
     for row in rows:
         file = row.file.removeprefix("imapd/")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -55,6 +56,12 @@ def show_one(row: Any, as_json: bool, **more: Any) -> None:
 def console() -> Console:
     """Into a pipe lines are as long as they are: what reads them there should not have to join them."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 500)
+
+
+def progress(*columns: ProgressColumn, quiet: bool) -> Progress:
+    """How far a long command is, for whoever looks at a terminal: not among what it prints."""
+    shown = Console(highlight=False, stderr=True)
+    return Progress(*columns, console=shown, transient=True, disable=quiet or not sys.stderr.isatty())
 
 
 def said(name: str, value: Any) -> str:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TextColumn, TimeElapsedColumn
 
 from imapd import settings
 from imapd.errors import NotFound
 from imapd.operator.options import config_option, json_option, with_database
-from imapd.operator.tables import console, show
+from imapd.operator.tables import progress, show
 from imapd.storage import audit_log, garbage
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
@@ -108,10 +108,10 @@ def gc(config: str, grace: int | None, as_json: bool) -> None:
     seconds = loaded.blobs.grace_seconds if grace is None else grace
     gone = garbage.Collected()
     columns = (TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console(), transient=True, disable=as_json) as progress:
-        task = progress.add_task("Looking …", total=None)
+    with progress(*columns, quiet=as_json) as shown:
+        task = shown.add_task("Looking …", total=None)
         for gone in garbage.collect(database, BlobStore(loaded.blobs.path), seconds):
-            progress.update(task, description=f"{gone.contents} rows and {gone.blobs} bodies removed")
+            shown.update(task, description=f"{gone.contents} rows and {gone.blobs} bodies removed")
     database.close()
     show([Gone(gone.contents, gone.blobs, gone.octets, gone.uploads)], as_json)
 

@@ -28,7 +28,10 @@ def here(function: Callable[..., Any], *args: Any) -> Any:
 
 
 class Spool:
-    """A message on its way in, too large for memory: a temporary file in the store, hashed as it grows."""
+    """A message on its way in, too large for memory: a temporary file in the store, hashed as it grows.
+
+    It is open while it grows, no longer: a command may bring thousands of them.
+    """
 
     __slots__ = ("_file", "_hash", "path", "size")
 
@@ -52,29 +55,33 @@ class Spool:
     def sha256(self) -> bytes:
         return self._hash.digest()
 
+    def finish(self) -> None:
+        """All of it has come. Raises errors.Unavailable where the disk is full."""
+        file, self._file = self._file, None
+        try:
+            if file:
+                file.close()
+        except OSError as error:
+            raise errors.Unavailable from error
+
     def octets(self) -> mmap.mmap | bytes:
         """The whole, for the parser: mapped, not read. Raises errors.Unavailable where the disk is full."""
-        assert self._file
+        self.finish()
         try:
-            self._file.flush()
             with open(self.path, "rb") as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
         except OSError as error:
             raise errors.Unavailable from error
 
     def sync(self) -> None:
-        assert self._file
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file = None
+        self.finish()
+        with open(self.path, "rb") as file:
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Gives up what has not been kept."""
-        file, self._file = self._file, None
-        with suppress(OSError):  # what could not be written matters no more, but the file must go all the same
-            if file:
-                file.close()
+        with suppress(errors.Unavailable):  # what could not be written matters no more, but the file must go
+            self.finish()
         with suppress(OSError):
             os.unlink(self.path)
 
@@ -130,6 +137,21 @@ class BlobStore:
         if hashlib.sha256(octets).digest() != sha256:
             raise errors.Corrupt
         return octets
+
+    def size(self, organization_id: int, sha256: bytes) -> int:
+        """Octets of a blob; 0 where there is none."""
+        try:
+            return self._path(organization_id, sha256).stat().st_size
+        except OSError:
+            return 0
+
+    def verify(self, organization_id: int, sha256: bytes, size: int) -> None:
+        """Reads a blob of any size and compares it with its name. Raises errors.Corrupt."""
+        digest = hashlib.sha256()
+        for offset in range(0, size, READ_AT_ONCE):
+            digest.update(self.read(organization_id, sha256, offset, min(READ_AT_ONCE, size - offset)))
+        if digest.digest() != sha256:
+            raise errors.Corrupt
 
     def exists(self, organization_id: int, sha256: bytes) -> bool:
         return self._path(organization_id, sha256).exists()
