@@ -46,7 +46,8 @@ class Identity:
     @property
     def standing(self) -> Standing:
         """What must stay true for the session to go on."""
-        return Standing(self.organization_id, self.user_id, self.password_version, self.address.rpartition("@")[2])
+        local_part, _, domain = self.address.rpartition("@")
+        return Standing(self.organization_id, self.user_id, self.password_version, local_part, domain)
 
 
 @dataclass(slots=True)

@@ -252,7 +252,7 @@ def show_alias(database: Any, address: Address, as_json: bool) -> None:
 @alias.command("set")
 @click.argument("address", type=ADDRESS)
 @click.argument("mailbox", type=ADDRESS)
-@changing("user")
+@changing_logins
 def set_alias(database: Any, address: Address, mailbox: Address) -> None:
     """Let an alias lead to another MAILBOX. Who is logged in by it has to log in again where that is somebody else's."""
     provision.set_alias(database, address, mailbox)
@@ -260,7 +260,7 @@ def set_alias(database: Any, address: Address, mailbox: Address) -> None:
 
 @alias.command("remove")
 @click.argument("address", type=ADDRESS)
-@changing("user")
+@changing_logins
 def remove_alias(database: Any, address: Address) -> None:
     """Remove an alias; the mailbox stays. Who is logged in by it has to log in again."""
     provision.remove_alias(database, address)

@@ -18,38 +18,47 @@ class Credentials(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A user at the state in which somebody logged in as them, and the domain of the address that they used."""
+    """A user at the state in which somebody logged in as them, and the address that they used."""
 
     organization_id: int
     user_id: int
     password_version: int
+    local_part: str
     domain: str
 
 
-FIND = Prepared(
-    """
-    SELECT u.organization_id, u.user_id, u.password_hash, u.password_version,
-           o.disabled OR d.disabled OR m.disabled OR u.disabled
-    FROM domains d
+# Whose an address of `asked` is: of a mailbox with a user, or an alias of one.
+BY_ADDRESS = """
+    JOIN domains d ON d.name = asked.domain
     JOIN organizations o ON o.organization_id = d.organization_id
     JOIN LATERAL (
         SELECT mailbox_id FROM mailboxes
-        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = %(local_part)s
+        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
         UNION ALL
         SELECT mailbox_id FROM aliases
-        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = %(local_part)s
+        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
     ) address ON true
     JOIN mailboxes m ON m.organization_id = d.organization_id AND m.mailbox_id = address.mailbox_id
     JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
-    WHERE d.name = %(domain)s
-    LIMIT 1
-    """
-)
+"""
+DISABLED = "(o.disabled OR d.disabled OR m.disabled OR u.disabled)"
+
+FIND = Prepared(
+    "SELECT u.organization_id, u.user_id, u.password_hash, u.password_version, " + DISABLED +
+    " FROM (SELECT %s::text AS local_part, %s::text AS domain) asked" + BY_ADDRESS + "LIMIT 1"
+)  # fmt: skip
+STANDING = (
+    "SELECT asked.*"
+    " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
+    " AS asked (organization_id, user_id, password_version, local_part, domain)" + BY_ADDRESS +
+    "WHERE u.organization_id = asked.organization_id AND u.user_id = asked.user_id"
+    " AND u.password_version = asked.password_version AND NOT " + DISABLED
+)  # fmt: skip
 
 
 def find(database: Database, local_part: str, domain: str) -> Credentials | None:
     """Whose address this is: of a mailbox with a user, or an alias of one."""
-    row = database.row(FIND, {"local_part": local_part, "domain": domain})
+    row = database.row(FIND, (local_part, domain))
     return Credentials(*row) if row else None
 
 
@@ -65,22 +74,9 @@ def replace_hash(database: Database, found: Credentials, password_hash: str) -> 
 
 
 def fallen(database: Database, standings: Iterable[Standing]) -> set[Standing]:
-    """Those whose user is gone or disabled has another password since, or is of a disabled domain."""
+    """Those whose user or address is gone or disabled, or whose user has another password since."""
     known = set(standings)
     if not known:
         return set()
-    organizations, users, versions, domains = (list(column) for column in zip(*known, strict=True))
-    rows = database.rows(
-        """
-        SELECT u.organization_id, u.user_id, u.password_version, d.name
-        FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
-             AS s (organization_id, user_id, version, domain)
-        JOIN users u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
-                    AND u.password_version = s.version
-        JOIN organizations o ON o.organization_id = u.organization_id
-        JOIN domains d ON d.name = s.domain AND d.organization_id = u.organization_id
-        WHERE NOT u.disabled AND NOT o.disabled AND NOT d.disabled
-        """,
-        (organizations, users, versions, domains),
-    )
+    rows = database.rows(STANDING, [list(column) for column in zip(*known, strict=True)])
     return known - {Standing(*row) for row in rows}

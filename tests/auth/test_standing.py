@@ -14,6 +14,7 @@ from imapd.cluster.counters import LocalCounters
 from imapd.errors import Unavailable
 from imapd.storage import provision
 from imapd.storage.addresses import address
+from imapd.storage.grants import UNLIMITED
 from imapd.storage.pool import Database
 from tests.auth.conftest import FAST
 from tests.cluster.conftest import spawn, until
@@ -65,6 +66,29 @@ def test_a_disabled_domain_ends_the_sessions_that_logged_in_by_it(database: Data
         provision.set_domain(database, "company.org", disabled=False)
     assert goes.ended
     assert not stays.ended
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda database, box, alias: provision.set_mailbox(database, box, disabled=True),
+        lambda database, box, alias: provision.remove_alias(database, alias),
+        lambda database, box, alias: provision.set_alias(database, alias, address("user@example.com")),
+    ],
+    ids=["mailbox-disabled", "alias-removed", "alias-of-another"],
+)
+def test_an_address_that_is_no_more_ends_the_sessions_that_logged_in_by_it(
+    database: Database, deed: Callable[..., None], request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.id
+    first, second, alias = (address(f"{part}-{name}@example.com") for part in ("first", "second", "alias"))
+    provision.add_user(database, first, "", Passwords(FAST).hash("right"))
+    provision.add_mailbox(database, second, first, UNLIMITED)
+    provision.add_alias(database, alias, second)
+    goes, stays = session(database, str(alias)), session(database, str(first))
+    deed(database, second, alias)
+    assert Recheck(database, lambda: [goes, stays], seconds=60).check() == 1
+    assert goes.ended and not stays.ended
 
 
 def test_it_is_looked_at_on_a_message_and_now_and_then(database: Database, new_user: str) -> None:
