@@ -254,7 +254,7 @@ def show_alias(database: Any, address: Address, as_json: bool) -> None:
 @click.argument("mailbox", type=ADDRESS)
 @changing_logins
 def set_alias(database: Any, address: Address, mailbox: Address) -> None:
-    """Let an alias lead to another MAILBOX. Who is logged in by it has to log in again where that is somebody else's."""
+    """Let an alias lead to another MAILBOX. Where that is somebody else's, who is logged in by it is out."""
     provision.set_alias(database, address, mailbox)
 
 
@@ -262,5 +262,5 @@ def set_alias(database: Any, address: Address, mailbox: Address) -> None:
 @click.argument("address", type=ADDRESS)
 @changing_logins
 def remove_alias(database: Any, address: Address) -> None:
-    """Remove an alias; the mailbox stays. Who is logged in by it has to log in again."""
+    """Remove an alias; the mailbox stays. Who is logged in by it is out."""
     provision.remove_alias(database, address)
