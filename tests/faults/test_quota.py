@@ -18,7 +18,7 @@ from imapd.storage.pool import Database
 from tests.faults.conftest import USERS
 from tests.faults.ledger import Load, audit
 from tests.faults.test_processes import kill_one_worker
-from tests.running.client import Client, Literal
+from tests.running.client import Client, Closed, Literal
 from tests.running.processes import wait_for
 from tests.running.server import Node, eventually, operator
 from workers.embedded import Embedded
@@ -55,14 +55,61 @@ def drift(database: Database) -> list[Any]:
     return found + recount.drift_of_roots(database)
 
 
+class Stir:
+    """Clients that copy what a load appends, move it about, and expunge it again, until the end."""
+
+    def __init__(self, node: Node, users: list[str]):
+        self.node = node
+        self.done = self.cut_off = 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(user,), daemon=True) for user in users]
+
+    def __enter__(self) -> "Stir":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _run(self, user: str) -> None:
+        while not self._stop.is_set():
+            try:
+                with self.node.client(user, timeout_seconds=15) as client:
+                    while not self._stop.is_set():
+                        self._stir(client)
+            except (Closed, OSError, AssertionError):
+                time.sleep(0.05)
+
+    def _stir(self, client: Client) -> None:
+        for command in (
+            "SELECT INBOX", "COPY * Archive", "SELECT Archive", "MOVE 1:* Trash", "SELECT Trash",
+            "STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE",
+        ):  # fmt: skip
+            try:
+                client.command(command)
+            except (Closed, OSError):
+                self.cut_off += not command.startswith("SELECT")
+                raise
+            self.done += 1
+
+
+def unanswered(load: Load) -> int:
+    return sum(1 for ledger in load.ledgers for entry in list(ledger.entries) if not entry.uid and not entry.refused)
+
+
 def test_killed_workers_leave_no_drift(node: Node, database: Database, quota: Any) -> None:
     quota("example.com", storage="1TiB", messages="1000000000")
     quota(USERS[0], "--user", storage="1TiB")
-    with Load(node, USERS[:3]) as load:
-        wait_for(lambda: load.count() > 50, 30, "some messages")
+    with Load(node, USERS[:3]) as load, Stir(node, USERS[:3]) as stir:
+        wait_for(lambda: load.count() > 50 and stir.done > 50, 30, "some messages, and some of them moved")
         for _ in range(3):
             kill_one_worker(node, load)
             assert drift(database) == []  # while others write: each mailbox is looked at in one moment
+    # Each kill came while commands were under way: what they were answered never arrived.
+    assert unanswered(load) >= 3 and unanswered(load) + stir.cut_off >= 6, (unanswered(load), stir.cut_off)
     for ledger in load.ledgers:
         audit(node, ledger)
     assert drift(database) == []

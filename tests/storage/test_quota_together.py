@@ -12,7 +12,7 @@ import pytest
 
 from imapd import errors
 from imapd.mail.account import Account
-from imapd.storage import provision, quota_roots
+from imapd.storage import grants, provision, quota_roots
 from imapd.storage.addresses import Address, address
 from imapd.storage.pool import Database
 from imapd.storage.quotas import Limits
@@ -22,7 +22,8 @@ from tests.storage.test_quota import drift, letter
 DOMAINS = ("example.com", "company.org")
 PEOPLE = 4
 SESSIONS = 10
-FOLDERS = ("INBOX", "Sent", "Trash", "Work", "Work/2024", "company.org/INBOX", "company.org/Trash", "company.org/Work")
+FOLDERS = ("INBOX", "Sent", "Trash", "Work", "Work/2024", "company.org/INBOX", "company.org/Trash", "company.org/Work",
+           "Shared/p0@example.com/INBOX", "Shared/p0@example.com/Trash")  # fmt: skip
 
 
 def over(store: Store) -> list[tuple[Any, ...]]:
@@ -72,7 +73,7 @@ class Writer:
                 self.done[deed.__name__] += 1
             except errors.OverQuota:
                 self.done["over quota"] += 1
-            except (errors.NotFound, errors.AlreadyExists, errors.Cannot, errors.Expunged):
+            except (errors.NotFound, errors.NoTarget, errors.AlreadyExists, errors.Cannot, errors.Expunged):
                 pass
             except errors.InUse:  # a deadlock with other renames that several attempts did not get past
                 self.done["in use"] += 1
@@ -130,7 +131,8 @@ class Writer:
 
 @pytest.fixture
 def people(store: Store) -> list[Address]:
-    """Each with a mailbox in both domains, some with limits of their own."""
+    """Each with a mailbox in both domains, some with limits of their own, some of them merged; the first one's is shared
+    with the others."""
     made = []
     for number in range(PEOPLE):
         one = address(f"p{number}@example.com")
@@ -140,6 +142,10 @@ def people(store: Store) -> list[Address]:
         account = store.account(store.node(), str(one))
         account.create("Work")
         account.create("Work/2024")
+        if number >= PEOPLE // 2:
+            account.set_namespace_mode("unified")
+        if made:
+            grants.grant(store.database, made[0], None, one, "lrswipkxtea")
         made.append(one)
     return made
 
@@ -203,22 +209,44 @@ def test_who_writes_at_the_same_time_fills_a_quota_to_the_last_message_and_no_fu
     assert crossed == [80, 95, 100]
 
 
-def test_a_root_made_and_changed_while_others_write(store: Store, people: list[Address]) -> None:
+def test_limits_that_come_change_and_go_while_others_write(store: Store, people: list[Address]) -> None:
+    """A limit that is lowered below what is used holds at once: from then on usage only falls until it is below."""
     store.database.close()
     store.database = Database(store.dsn, SESSIONS + 2)
-    until = time.monotonic() + 4
+    until = time.monotonic() + 5
     chance = random.Random(7)
+    holders: list[tuple[Any, bool]] = [(domain, False) for domain in DOMAINS]
+    holders += [(one, by_user) for one in people[:2] for by_user in (False, True)]
+    found: list[Any] = []
+    lowered = 0
 
     def change() -> None:
+        nonlocal lowered
         while time.monotonic() < until:
-            holder: Any = chance.choice([*DOMAINS, people[0], people[1]])
-            limits = Limits(chance.choice([None, 50_000, 500_000]), chance.choice([None, 50, 500]))
+            holder, by_user = chance.choice(holders)
+            limits = Limits(chance.choice([None, 20_000, 50_000, 500_000]), chance.choice([None, 20, 50, 500]))
             try:
-                quota_roots.set_limits(store.database, holder, limits, user=not isinstance(holder, str), keep=())
+                quota_roots.set_limits(store.database, holder, limits, user=by_user, keep=())
             except errors.InUse:
-                pass
-            time.sleep(0.05)
+                continue
+            before = {row[0]: row for row in over(store)}
+            lowered += bool(before)
+            for _ in range(4):
+                time.sleep(0.02)
+                now = {row[0]: row for row in over(store)}
+                found.extend((before.get(root), row) for root, row in now.items() if has_grown(before.get(root), row))
+                before = now
 
     writers = [Writer(store, people[n % PEOPLE], f"change {n}", until) for n in range(6)]
     together(*writers, change)
+    assert found == []
+    assert lowered >= 3
     assert drift(store) == []
+
+
+def has_grown(before: Any, now: Any) -> bool:
+    """Whether a root that is above a limit uses more of that than a moment before, when the limit was the same."""
+    if before is None:
+        return True
+    pairs = ((before[1], now[1], now[2]), (before[3], now[3], now[4]))
+    return any(limit is not None and used > limit and used > was for was, used, limit in pairs)
