@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The matrix of RFC 4314 section 4: which right each command needs, what partial rights let through, and that what is
-foreign cannot be told from what is missing."""
+"""What rights let through in part, and that what is foreign cannot be told from what is missing. Which right each command
+needs is in tests/access/matrix.py."""
 
 import itertools
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from imapd.mail.rights import ALL, KNOWING, LEVELS
-from imapd.storage import grants
 from imapd.storage.addresses import address
 from tests.running.speaker import Speaker
 from tests.running.store import Store
@@ -17,36 +16,6 @@ NUMBERS = itertools.count(1)
 OWNER = "colleague@example.com"
 LETTER = "Subject: new\r\n\r\nnew\r\n"
 APPEND = f'APPEND "%s" {{{len(LETTER)}+}}\r\n{LETTER}'
-
-# Commands on a name (%s), and the rights that each of them needs.
-ON_A_NAME = {
-    'SUBSCRIBE "%s"': "l",
-    'SELECT "%s"': "r",
-    'EXAMINE "%s"': "r",
-    'STATUS "%s" (MESSAGES)': "r",
-    APPEND: "i",
-    'CREATE "%s/below"': "k",
-    'DELETE "%s"': "x",
-    'RENAME "%s" "%s-renamed"': "x",  # and k on the parent, which here is the whole mailbox
-    'GETACL "%s"': "a",
-    'SETACL "%s" user@example.com +p': "a",
-    'DELETEACL "%s" user@example.com': "a",
-    'LISTRIGHTS "%s" user@example.com': "a",
-}
-# Commands on the selected mailbox, which took r.
-ON_THE_SELECTED = {
-    "FETCH 1:* (FLAGS BODY[])": "",
-    "SEARCH ALL": "",
-    "COPY 1 INBOX": "",
-    "STORE 1 +FLAGS (\\Seen)": "s",
-    "STORE 1 +FLAGS (\\Flagged)": "w",
-    "STORE 1 +FLAGS (keyword)": "w",
-    "STORE 1 +FLAGS (\\Deleted)": "t",
-    "EXPUNGE": "e",
-    "UID EXPUNGE 1": "e",
-    "MOVE 1 INBOX": "te",
-    "CLOSE": "",
-}
 
 
 @pytest.fixture(scope="module")
@@ -77,52 +46,6 @@ def shared(owner: Speaker, user: Speaker) -> Callable[[str], tuple[str, str]]:
 
 
 @pytest.mark.parametrize("right", ALL)
-@pytest.mark.parametrize("command", ON_A_NAME)
-def test_one_right_alone(command: str, right: str, shared: Callable, user: Speaker, store: Store) -> None:
-    # What is renamed or made goes below the mailbox itself, where the right to create is given to whom it is not about.
-    whole = "k" if command.startswith("RENAME") else ""
-    grants.grant(store.database, address(OWNER), None, address("user@example.com"), whole or "p")
-    _, name = shared(right)
-    said = user.say(command.replace("%s", name))[1]
-    if right in ON_A_NAME[command]:
-        assert said.startswith("OK"), said
-    elif right == "l" or command.startswith("CREATE"):  # that something of this owner is shared they see by other names
-        assert said.startswith("NO [NOPERM]"), said
-    else:
-        assert said.startswith(("NO [NONEXISTENT]", "NO [TRYCREATE]")), said
-
-
-@pytest.mark.parametrize("right", ALL)
-@pytest.mark.parametrize("command", ON_A_NAME)
-def test_all_rights_but_one(command: str, right: str, shared: Callable, user: Speaker, store: Store) -> None:
-    grants.grant(store.database, address(OWNER), None, address("user@example.com"), "k")
-    _, name = shared(ALL.replace(right, ""))
-    said = user.say(command.replace("%s", name))[1]
-    assert said.startswith("OK") == (right not in ON_A_NAME[command]), said
-
-
-@pytest.mark.parametrize("right", ALL)
-@pytest.mark.parametrize("command", ON_THE_SELECTED)
-def test_one_right_besides_reading(command: str, right: str, shared: Callable, user: Speaker, owner: Speaker) -> None:
-    mine, name = shared("r" + right)
-    before = owner.flags(mine)
-    user.ok(f'SELECT "{name}"')
-    said = user.say(command)[1]
-    assert said.startswith("OK") == (set(ON_THE_SELECTED[command]) <= {right}), said
-    if said.startswith("NO") or (command == "FETCH 1:* (FLAGS BODY[])" and right != "s"):
-        assert owner.flags(mine) == before, "what was refused has changed nothing"
-
-
-@pytest.mark.parametrize("right", ALL.replace("r", ""))
-@pytest.mark.parametrize("command", ON_THE_SELECTED)
-def test_all_rights_but_one_on_the_selected(command: str, right: str, shared: Callable, user: Speaker) -> None:
-    _, name = shared(ALL.replace(right, ""))
-    user.ok(f'SELECT "{name}"')
-    said = user.say(command)[1]
-    assert said.startswith("OK") == (right not in ON_THE_SELECTED[command]), said
-
-
-@pytest.mark.parametrize("right", ALL)
 def test_list_lsub_and_myrights(right: str, shared: Callable, user: Speaker) -> None:
     _, name = shared(right)
     listed = user.ok(f'LIST "" "{name}" RETURN (MYRIGHTS)')
@@ -140,7 +63,9 @@ FLAGS = {"s": {"\\Seen"}, "t": {"\\Deleted"}, "w": {"\\Answered", "\\Flagged", "
 
 @pytest.mark.parametrize("verb", ["APPEND", "COPY", "MOVE"])
 @pytest.mark.parametrize("rights", ["", "s", "t", "w", "st", "sw", "tw", "stw"])
-def test_flags_that_may_not_be_set_are_dropped_in_silence(verb: str, rights: str, shared: Callable, user: Speaker) -> None:
+def test_flags_that_may_not_be_set_are_dropped_in_silence(
+    verb: str, rights: str, shared: Callable, user: Speaker
+) -> None:
     _, name = shared("lri" + rights)
     every = "(\\Seen \\Deleted \\Answered \\Flagged \\Draft keyword)"
     if verb == "APPEND":
