@@ -42,9 +42,12 @@ class ContentRows:
         return found
 
     def _keep(self, key: Any, rows: Rows) -> None:
+        # One question alone would push out all else, and find nothing again either.
+        if len(rows) * ROW_OCTETS > self._most // 2:
+            return
         octets = sum(ROW_OCTETS + sum(map(getsizeof, row)) for row in rows.values())
         if octets > self._most // 2:
-            return  # one question alone would push out all else, and find nothing again either
+            return
         if self._octets + octets > self._most:
             self._old, self._young, self._octets = self._young, {}, 0
         self._young.setdefault(key, {}).update(rows)

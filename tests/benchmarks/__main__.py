@@ -2,6 +2,7 @@
 """`make bench`: measures this server and Debian's Dovecot, one after the other, and prints both and their ratio.
 
 With --growth: what the commands on names cost a user with up to 100 domains, 1,000 folders, 200 mailboxes of others.
+With --mailbox: what SEARCH, SORT, THREAD and others cost in a mailbox of up to 100,000 messages.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import growth
+from tests.benchmarks import growth, mailbox_size
 from tests.benchmarks.measures import ALL, IDLE_SESSIONS, MESSAGES, Figure, Run
 from tests.benchmarks.target import Dovecot, Ours, Target
 
@@ -21,6 +22,8 @@ def main() -> int:
     options = arguments()
     if options.growth:
         return growth.main()
+    if options.mailbox:
+        return mailbox_size.main(out=options.out)
     # A session of ours is one file here, and two thousand of them are opened.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -34,7 +37,9 @@ def main() -> int:
             theirs = measure(Dovecot(Path(name) / "dovecot"), options)
     show(ours, theirs)
     if options.out:
-        Path(options.out).write_text(json.dumps({"imapd": [vars(f) for f in ours], "Dovecot": [vars(f) for f in theirs]}))
+        Path(options.out).write_text(
+            json.dumps({"imapd": [vars(f) for f in ours], "Dovecot": [vars(f) for f in theirs]})
+        )
     return 0
 
 
@@ -42,10 +47,17 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--messages", type=int, default=MESSAGES, help="letters in the mailbox")
     parser.add_argument("--idle", type=int, default=IDLE_SESSIONS, help="idle sessions for the memory figure")
-    parser.add_argument("--only", default="", help="measures, separated by commas: " + ", ".join(m.__name__ for m in ALL))
+    parser.add_argument(
+        "--only", default="", help="measures, separated by commas: " + ", ".join(m.__name__ for m in ALL)
+    )
     parser.add_argument("--alone", action="store_true", help="without Dovecot")
-    parser.add_argument("--growth", action="store_true", help="LOGIN, NAMESPACE, LIST … of users with ever more names; nothing else")
-    parser.add_argument("--out", help="a file for the figures as JSON")
+    parser.add_argument(
+        "--growth", action="store_true", help="LOGIN, NAMESPACE, LIST … of users with ever more names; nothing else"
+    )
+    parser.add_argument(
+        "--mailbox", action="store_true", help="SEARCH, SORT, THREAD … as a mailbox grows; nothing else"
+    )
+    parser.add_argument("--out", help="a file for the figures as JSON; with --mailbox, for the report")
     return parser.parse_args()
 
 
