@@ -141,10 +141,11 @@ HOLDS = {
     "text": "(strpos(header_text, %s) > 0 OR strpos(body_text, %s) > 0)",
     "header": "header_text ~ %s",
     "thread": "thread_id = %s",
-    "sent <": "floor((sent_at + sent_zone * 60) / 86400.0) < %s",
-    "sent =": "floor((sent_at + sent_zone * 60) / 86400.0) = %s",
-    "sent >=": "floor((sent_at + sent_zone * 60) / 86400.0) >= %s",
+    "sent <": "sent_at + sent_zone * 60 < %s",
+    "sent =": "sent_at + sent_zone * 60 BETWEEN %s AND %s",
+    "sent >=": "sent_at + sent_zone * 60 >= %s",
 }
+DAY_SECONDS = 86400
 
 
 def matching(
@@ -175,7 +176,8 @@ def _question(test: tuple[str, ...]) -> tuple[str, list[Any]]:
     if kind == "thread":
         return HOLDS[kind], [int(values[0])]
     if kind == "sent":
-        return HOLDS["sent " + values[0]], [int(values[1])]
+        first = int(values[1]) * DAY_SECONDS
+        return HOLDS["sent " + values[0]], [first, first + DAY_SECONDS - 1] if values[0] == "=" else [first]
     return HOLDS[kind], values * HOLDS[kind].count("%s")
 
 
