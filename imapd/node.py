@@ -54,6 +54,7 @@ class Node:
     sessions: Sessions
     authenticator: Authenticator
     indexes: Indexes
+    audit: Audit
     offload: Callable[..., Any]
     started: list[Any]
 
@@ -85,8 +86,9 @@ class Node:
             service.start(gevent.spawn)
         indexes = Indexes(database, wakeups)
         return cls(
-            settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, offload, started
-        )
+            settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit, offload,
+            started,
+        )  # fmt: skip
 
     def close(self) -> None:
         for service in reversed(self.started):
@@ -107,7 +109,12 @@ class Node:
         )  # fmt: skip
 
     def session_ended(self, session: Session) -> None:
-        self.sessions.remove(session.id)
+        ended = self.sessions.remove(session.id)
+        if ended:
+            self.audit.record(
+                "logout", "ok", organization_id=ended.organization_id, user_id=ended.user_id, address=ended.address,
+                remote_ip=ended.ip, session=ended.id, seconds=int(time.time()) - ended.since,
+            )  # fmt: skip
 
 
 def open_database(settings: Settings, size: int | None = None) -> Database:

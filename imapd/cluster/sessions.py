@@ -82,10 +82,13 @@ class Sessions:
             self._live[session.id] = session
             self._changed.add(session.id)
 
-    def remove(self, id: str) -> None:
+    def remove(self, id: str) -> LiveSession | None:
+        """What the session was; None where it is none, or no more."""
         with self._lock:
-            if self._live.pop(id, None):
+            ended = self._live.pop(id, None)
+            if ended:
                 self._changed.add(id)
+            return ended
 
     def live(self) -> list[LiveSession]:
         with self._lock:

@@ -334,6 +334,12 @@ class Account:
         """Rights were given or taken: sessions that are open look what they may still do."""
         self.node.control.publish("rights", str(self.organization_id))
 
+    def record(self, event: str, **detail: Any) -> None:
+        """Into the audit log, as done by this user."""
+        self.node.audit.record(
+            event, "ok", organization_id=self.organization_id, user_id=self.user_id, address=self.address, **detail
+        )
+
     def announce(self, group_id: int) -> None:
         """Tells every session on every node to look."""
         self.node.wakeups.publish(self.organization_id, group_id)

@@ -51,6 +51,7 @@ def delete(account: Account, name: str) -> None:
     ids = [folder.folder_id for folder in place.folders]
     for group in folders.delete(account.database, account.organization_id, ids):
         account.announce(group)
+    account.record("folder deleted", folder=place.name, messages=sum(folder.messages for folder in place.folders))
 
 
 def rename(account: Account, old: str, new: str) -> None:
@@ -72,6 +73,7 @@ def rename(account: Account, old: str, new: str) -> None:
         touched = _rename(account, path, boxes, targets, new_path)
     for group in set(touched):
         account.announce(group)
+    account.record("folder renamed", folder=old, to=new)
 
 
 def _rename(account: Account, path: str, boxes: list[int], targets: list[int], new_path: str) -> list[int]:

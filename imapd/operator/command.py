@@ -15,7 +15,7 @@ from imapd.operator.server import check_config, commands, demo, migrate, serve
 from imapd.operator.sharing import share
 from imapd.operator.tenants import domain, org
 from imapd.operator.transfer import export, import_
-from imapd.operator.watching import audit, gc, session
+from imapd.operator.watching import audit_, gc, session
 from imapd.settings import EXIT_CONFIG, ConfigError
 from imapd.storage.schema import SchemaError
 
@@ -33,7 +33,7 @@ def cli() -> None:
 
 for command in (
     serve, demo, migrate, check_config, commands, org, domain, user, mailbox, alias, group, share, quota,
-    session, audit, import_, export, check, gc,
+    session, audit_, import_, export, check, gc,
 ):  # fmt: skip
     cli.add_command(command)
 

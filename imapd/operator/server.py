@@ -12,11 +12,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imapd import settings
+from imapd import audit, settings
 from imapd.errors import Unavailable
 from imapd.operator.options import config_option
 from imapd.operator.tables import console
 from imapd.storage import schema
+from imapd.storage.pool import Database
 
 DATABASE_PATIENCE_SECONDS = 30
 EXIT_TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: systemd tries again
@@ -89,8 +90,13 @@ def demo(
 def migrate(config: str) -> None:
     """Bring the database to the schema of this imapd. Two at once are safe; there is no way back."""
     dsn = settings.load(config).database.dsn
-    if not schema.migrate(dsn, say=click.echo):
+    applied = schema.migrate(dsn, say=click.echo)
+    if not applied:
         click.echo("The database is up to date.")
+        return
+    database = Database(dsn, 1, application_name="imapd operator")
+    audit.write(database, "migrated", to=applied[-1])
+    database.close()
 
 
 @click.command("check-config")

@@ -23,13 +23,17 @@ def insert(database: Database | Transaction, events: Iterable[dict[str, Any]]) -
     )
 
 
-def latest(database: Database, organization_id: int, count: int, event: str | None = None) -> list[Row]:
-    """The latest events of an organisation, newest first."""
+def latest(
+    database: Database, organization_id: int | None, count: int, event: str | None = None, address: str | None = None
+) -> list[Row]:
+    """The latest events, newest first: of an organisation, or of all and of none."""
     return database.rows(
         """
         SELECT at, event, outcome, user_id, address, remote_ip, detail FROM audit_log
-        WHERE organization_id = %(organization_id)s AND (%(event)s::text IS NULL OR event = %(event)s)
+        WHERE (%(organization_id)s::bigint IS NULL OR organization_id = %(organization_id)s)
+          AND (%(event)s::text IS NULL OR event = %(event)s)
+          AND (%(address)s::text IS NULL OR address = %(address)s)
         ORDER BY at DESC, audit_id DESC LIMIT %(count)s
         """,
-        {"organization_id": organization_id, "event": event, "count": count},
+        {"organization_id": organization_id, "event": event, "address": address, "count": count},
     )

@@ -81,6 +81,14 @@ class Member(NamedTuple):
     address: str
 
 
+def organization_id(database: Database, name: str) -> int:
+    """Raises errors.NotFound."""
+    row = database.row("SELECT organization_id FROM organizations WHERE name = %s", (name,))
+    if row is None:
+        raise NotFound(f"There is no organisation {name!r}; see: imapd org list")
+    return int(row[0])
+
+
 def organizations(database: Database, name: str | None = None) -> list[Organization]:
     return _made(
         Organization,

@@ -75,6 +75,7 @@ class Store:
             control=SimpleNamespace(publish=lambda kind, id: None),
             indexes=Indexes(self.database, wakeups),
             offload=lambda function, *args: function(*args),
+            audit=SimpleNamespace(record=lambda *_, **__: None),
             metrics=SimpleNamespace(command=lambda *_: None, auth_attempt=lambda *_: None),
             session_began=lambda session: None,
             session_ended=lambda session: None,
