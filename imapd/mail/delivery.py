@@ -122,23 +122,26 @@ def _storable(node: Node, draft: Draft, made: ExitStack) -> Draft:
         return draft
     spool = draft.literal.spool
     octets = draft.literal.data if spool is None else spool.octets()
-    if isinstance(octets, mmap):
-        made.callback(octets.close)
-    pieces = node.offload(without_binary, octets)
-    if pieces is None:
-        return draft
-    if spool is None:
-        data = b"".join(pieces)
-        return replace(draft, literal=Rewritten(data, None, len(data)))
-    rewritten = node.blobs.spool()
-    made.callback(rewritten.close)
-    node.offload(_write, rewritten, pieces)
-    return replace(draft, literal=Rewritten(b"", rewritten, rewritten.size))
+    try:
+        pieces = node.offload(without_binary, octets)
+        if pieces is None:
+            return draft
+        if spool is None:
+            data = b"".join(pieces)
+            return replace(draft, literal=Rewritten(data, None, len(data)))
+        rewritten = node.blobs.spool()
+        made.callback(rewritten.close)
+        node.offload(_write, rewritten, pieces)
+        return replace(draft, literal=Rewritten(b"", rewritten, rewritten.size))
+    finally:
+        if isinstance(octets, mmap):
+            octets.close()
 
 
 def _write(spool: Spool, pieces: Iterator[bytes]) -> None:
     for piece in pieces:
         spool.write(piece)
+    spool.finish()
 
 
 def _parsed(node: Node, literal: Octets) -> Any:

@@ -110,6 +110,11 @@ class _Partial:
         """The literal is whole."""
         self.underway = False
         if self.spool is not None:
+            try:
+                self.spool.finish()
+            except Exception as error:
+                self.give_up(error)
+                return
             self.literals.append(Literal(b"", self.spool, self.size, self.binary))
         elif self.data is not None:
             self.octets += self.size
@@ -174,7 +179,7 @@ class Framer:
         return self._line(LINE_OCTETS)
 
     def accept(self, spool: Any = None) -> None:
-        """The announced literal is taken: into memory, or written to `spool` as it comes."""
+        """The announced literal is taken: into memory, or written to `spool` as it comes and finished at its end."""
         partial, announced = self._decided()
         partial.begin(announced.size, announced.binary, bytearray() if spool is None else None, spool)
 

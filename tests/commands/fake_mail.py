@@ -51,6 +51,9 @@ class Spool:
     def write(self, octets):
         self.octets += octets
 
+    def finish(self):
+        pass
+
     def close(self):
         self.closed = True
 

@@ -103,6 +103,9 @@ class Spool:
         self.size += len(octets)
         self.largest = max(self.largest, len(octets))
 
+    def finish(self):
+        pass
+
     def close(self):
         self.closed = True
 

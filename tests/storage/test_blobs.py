@@ -65,6 +65,19 @@ def test_a_full_disk_leaves_nothing_of_a_spool(store: BlobStore) -> None:
     assert files(store) == []
 
 
+def test_what_has_come_whole_holds_no_descriptor(store: BlobStore) -> None:
+    before = os.listdir("/proc/self/fd")
+    spools = [spooled(store) for _ in range(10)]
+    for spool in spools:
+        spool.finish()
+    assert os.listdir("/proc/self/fd") == before
+    store.keep(1, spools[0])
+    assert store.whole(1, NAME, len(OCTETS)) == OCTETS
+    for spool in spools:
+        spool.close()
+    assert os.listdir(store.root / "incoming") == []
+
+
 def test_a_blob_that_was_there_is_on_the_disk_all_the_same(store: BlobStore, synced: list[Path]) -> None:
     store.put(1, [(NAME, OCTETS)])
     directory = files(store)[0].parent

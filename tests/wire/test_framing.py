@@ -16,8 +16,10 @@ LIMIT = 25
 class Spool:
     """Where streamed octets go; a test may let it fail."""
 
-    def __init__(self, fails_after=None):
+    def __init__(self, fails_after=None, fails_at_the_end=False):
         self.octets = b""
+        self.finished = False
+        self.fails_at_the_end = fails_at_the_end
         self.closed = False
         self.fails_after = fails_after
 
@@ -25,6 +27,11 @@ class Spool:
         if self.fails_after is not None and len(self.octets) + len(octets) > self.fails_after:
             raise OSError("disk full")
         self.octets += octets
+
+    def finish(self):
+        self.finished = True
+        if self.fails_at_the_end:
+            raise OSError("disk full")
 
     def close(self):
         self.closed = True
@@ -193,7 +200,7 @@ def test_a_spooled_literal_is_in_its_spool_and_nowhere_else(size):
     framer.feed(b"\r\nb NOOP\r\n")
     request = framer.next()
     assert request.literals[0].spool is spool and request.literals[0].size == size and request.literals[0].data == b""
-    assert spool.octets == body and not spool.closed
+    assert spool.octets == body and spool.finished and not spool.closed
     assert framer.next().text == b"b NOOP"
 
 
@@ -207,6 +214,16 @@ def test_when_a_spool_fails_the_client_stays_in_step():
     request = framer.next()
     assert isinstance(request.refused, OSError) and request.literals == ()
     assert spool.closed and first.closed
+    assert framer.next().text == b"b NOOP"
+
+
+def test_when_a_spool_fails_at_its_end_the_command_is_refused():
+    framer, spool = Framer(), Spool(fails_at_the_end=True)
+    framer.feed(b"a APPEND INBOX {3+}\r\nabc\r\nb NOOP\r\n")
+    framer.next()
+    framer.accept(spool)
+    request = framer.next()
+    assert isinstance(request.refused, OSError) and request.literals == () and spool.closed
     assert framer.next().text == b"b NOOP"
 
 
