@@ -138,53 +138,63 @@ BEGIN
     END IF;
 END $$;
 
--- Changes whose \Seen a mailbox shows. Whoever gets a set of their own begins with what everybody had seen. The other
--- way round, all that anybody sees differently then counts as changed.
+-- Whose \Seen a mailbox shows to those who do not own it.
+CREATE FUNCTION seen_mode_of(org bigint, box bigint) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT m.seen FROM mailboxes m WHERE m.organization_id = org AND m.mailbox_id = box
+$$;
+
+-- One folder whose \Seen is shown in another way from now on. Whoever gets a set of their own begins with what everybody
+-- had seen. The other way round, all that anybody sees differently then counts as changed. The group is locked; says
+-- whether it has changed.
+CREATE FUNCTION set_seen_mode_of(org bigint, folder bigint, mode text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    grp bigint;
+    all_have int8multirange;
+    differing int8multirange;
+    now_modseq bigint;
+BEGIN
+    SELECT f.group_id INTO grp FROM folders f WHERE f.organization_id = org AND f.folder_id = folder;
+    SELECT uid_set(array_agg(m.uid)) INTO all_have FROM messages m
+     WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder AND m.flags & 8 <> 0;
+    -- Who has no set sees what stands under 0, or nothing.
+    SELECT coalesce(range_agg((s.seen + all_have) - (s.seen * all_have)), '{}')
+           + CASE WHEN bool_or(s.user_id = 0) THEN '{}' ELSE all_have END
+      INTO differing
+      FROM reader_seen s WHERE s.organization_id = org AND s.folder_id = folder;
+    DELETE FROM reader_seen s WHERE s.organization_id = org AND s.folder_id = folder;
+    IF mode = 'per_reader' THEN
+        IF NOT isempty(all_have) THEN
+            PERFORM set_seen_by(org, folder, 0, all_have);
+        END IF;
+        RETURN false;
+    ELSIF isempty(differing) THEN
+        RETURN false;
+    END IF;
+    UPDATE folder_groups g SET modseq = g.modseq + 1 WHERE g.organization_id = org AND g.group_id = grp
+    RETURNING g.modseq INTO now_modseq;
+    UPDATE messages m SET modseq = now_modseq FROM messages_in(org, grp, folder, differing) found
+     WHERE m.ctid = found.place;
+    INSERT INTO changes (organization_id, group_id, modseq, flagged) VALUES (org, grp, now_modseq, differing);
+    RETURN true;
+END $$;
+
+-- Changes whose \Seen a mailbox shows. Returns the groups that have changed.
 CREATE FUNCTION set_seen_mode(org bigint, box bigint, mode text) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE
     was text;
-    one record;
-    differing int8multirange;
-    now_modseq bigint;
-    groups bigint[] := '{}';
 BEGIN
     PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN
         (SELECT f.group_id FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box)
       ORDER BY g.group_id FOR NO KEY UPDATE;
     SELECT m.seen INTO was FROM mailboxes m WHERE m.organization_id = org AND m.mailbox_id = box FOR NO KEY UPDATE;
     IF was = mode THEN
-        RETURN groups;
+        RETURN '{}';
     END IF;
     UPDATE mailboxes m SET seen = mode WHERE m.organization_id = org AND m.mailbox_id = box;
-    FOR one IN
-        SELECT f.folder_id, f.group_id,
-               (SELECT uid_set(array_agg(m.uid)) FROM messages m
-                 WHERE m.organization_id = org AND m.group_id = f.group_id AND m.folder_id = f.folder_id
-                   AND m.flags & 8 <> 0) AS seen
-          FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box ORDER BY f.folder_id
-    LOOP
-        IF mode = 'per_reader' THEN
-            DELETE FROM reader_seen s WHERE s.organization_id = org AND s.folder_id = one.folder_id;
-            IF NOT isempty(one.seen) THEN
-                PERFORM set_seen_by(org, one.folder_id, 0, one.seen);
-            END IF;
-            CONTINUE;
-        END IF;
-        SELECT range_agg((s.seen + one.seen) - (s.seen * one.seen)) INTO differing
-          FROM reader_seen s WHERE s.organization_id = org AND s.folder_id = one.folder_id;
-        differing := coalesce(differing, one.seen);
-        DELETE FROM reader_seen s WHERE s.organization_id = org AND s.folder_id = one.folder_id;
-        IF NOT isempty(differing) THEN
-            UPDATE folder_groups g SET modseq = g.modseq + 1 WHERE g.organization_id = org AND g.group_id = one.group_id
-            RETURNING g.modseq INTO now_modseq;
-            UPDATE messages m SET modseq = now_modseq
-              FROM messages_in(org, one.group_id, one.folder_id, differing) found
-             WHERE m.ctid = found.place;
-            INSERT INTO changes (organization_id, group_id, modseq, flagged)
-            VALUES (org, one.group_id, now_modseq, differing);
-            groups := groups || one.group_id;
-        END IF;
-    END LOOP;
-    RETURN groups;
+    RETURN ARRAY(SELECT f.group_id FROM folders f
+                  WHERE f.organization_id = org AND f.mailbox_id = box AND set_seen_mode_of(org, f.folder_id, mode)
+                  ORDER BY f.folder_id);
 END $$;

@@ -179,13 +179,18 @@ BEGIN
         RAISE EXCEPTION 'folder exists' USING ERRCODE = 'IM005';
     END IF;
     PERFORM bring_folders(org, ARRAY[folder], owner_of(org, box), named);
-    IF box <> was.mailbox_id THEN
-        PERFORM charge(org, folder, -was.messages, -was.size, 0, 0, 0);
-        UPDATE folders f SET mailbox_id = box WHERE f.organization_id = org AND f.folder_id = folder;
-        PERFORM charge(org, folder, was.messages, was.size, 0, 0, 0);
-        UPDATE folders f SET recent = f.recent - was.messages WHERE f.organization_id = org AND f.folder_id = folder;
+    IF box = was.mailbox_id THEN
+        UPDATE folders f SET name = named WHERE f.organization_id = org AND f.folder_id = folder;
+        RETURN;
     END IF;
-    UPDATE folders f SET name = named WHERE f.organization_id = org AND f.folder_id = folder;
+    PERFORM charge(org, folder, -was.messages, -was.size, 0, 0, 0);
+    -- At once: the other mailbox may have a folder of the old name.
+    UPDATE folders f SET mailbox_id = box, name = named WHERE f.organization_id = org AND f.folder_id = folder;
+    PERFORM charge(org, folder, was.messages, was.size, 0, 0, 0);
+    UPDATE folders f SET recent = f.recent - was.messages WHERE f.organization_id = org AND f.folder_id = folder;
+    IF seen_mode_of(org, box) <> seen_mode_of(org, was.mailbox_id) THEN
+        PERFORM set_seen_mode_of(org, folder, seen_mode_of(org, box));
+    END IF;
 END $$;
 
 -- Locks, for a RENAME, the groups of the folders that get another name and those of the names that they get, in order.
@@ -241,7 +246,7 @@ BEGIN
           FROM folders f
          WHERE f.organization_id = org AND f.mailbox_id = box
            AND (f.name = old OR starts_with(f.name, old || '/'))
-         ORDER BY f.group_id, f.folder_id
+         ORDER BY length(f.name), f.name    -- a name that another one is to get has been left before
     LOOP
         PERFORM rename_folder(org, one.folder_id, target_box, one.named);
         groups := groups || one.group_id
@@ -253,21 +258,32 @@ BEGIN
     RETURN groups;
 END $$;
 
--- RENAME INBOX: its messages go into a new folder, INBOX stays, empty. Its annotations stay too, and the new folder has
--- them as well (RFC 5464 section 4.1). Returns both groups.
+-- RENAME INBOX: its messages go into a new folder, INBOX stays, empty. Readers have seen in the one what they had seen in
+-- the other. Its annotations stay too, and the new folder has them as well (RFC 5464 section 4.1). Returns both groups.
 CREATE FUNCTION rename_inbox(org bigint, box bigint, target_box bigint, named text, most bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE
     inbox record;
     made bigint;
     moved record;
+    readers reader_seen[];
 BEGIN
     SELECT f.folder_id, f.group_id INTO inbox FROM folders f
      WHERE f.organization_id = org AND f.mailbox_id = box AND f.name = 'INBOX';
+    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id = inbox.group_id FOR NO KEY UPDATE;
+    readers := ARRAY(SELECT s FROM reader_seen s WHERE s.organization_id = org AND s.folder_id = inbox.folder_id);
     made := create_folder(org, target_box, named, NULL, most);
     SELECT * INTO moved
       FROM copy_messages(org, inbox.group_id, inbox.folder_id, int8multirange(int8range(1, 4294967296)), made, -1, true,
                          true, 0);
+    INSERT INTO reader_seen (organization_id, folder_id, user_id, seen)
+    SELECT org, made, r.user_id, uid_set(ARRAY(SELECT moved.first + n.i - 1
+                                                 FROM unnest(moved.source) WITH ORDINALITY AS n(uid, i)
+                                                WHERE r.seen @> n.uid))
+      FROM unnest(readers) r;
+    IF seen_mode_of(org, box) <> seen_mode_of(org, target_box) THEN
+        PERFORM set_seen_mode_of(org, made, seen_mode_of(org, target_box));
+    END IF;
     INSERT INTO metadata (organization_id, folder_id, user_id, entry, value)
     SELECT m.organization_id, made, m.user_id, m.entry, m.value
       FROM metadata m WHERE m.organization_id = org AND m.folder_id = inbox.folder_id;

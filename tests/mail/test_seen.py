@@ -88,6 +88,51 @@ def test_each_reader_has_seen_what_they_have_seen(owner: Speaker, user: Speaker,
     assert (seen(user), seen(third), seen(owner, "Team")) == ([1, 5], [2, 3], [5])
 
 
+def test_what_readers_have_seen_goes_along_when_the_inbox_is_renamed(owner: Speaker, user: Speaker) -> None:
+    inbox, kept = f"Shared/{OWNER}/INBOX", f"Shared/{OWNER}/Kept"
+    owner.append("INBOX", "one", "(\\Seen)")
+    owner.append("INBOX", "two")
+    owner.ok("SETACL INBOX user@example.com lrs")
+    user.ok(f"SELECT {inbox}")
+    last = len(user.ok("FETCH 1:* UID"))
+    user.ok(f"STORE 1:{last} -FLAGS (\\Seen)")
+    user.ok(f"STORE {last} +FLAGS (\\Seen)")
+    user.ok("UNSELECT")
+    owner.ok("RENAME INBOX Kept")
+    owner.ok("SETACL Kept user@example.com lrs")
+    assert seen(user, kept) == [last] and last - 1 in seen(owner, "Kept")
+    owner.ok("DELETE Kept")
+
+
+def test_a_folder_shows_what_was_seen_as_the_mailbox_does_that_it_comes_into(store: Store, user: Speaker) -> None:
+    """user@example.com has one for all, user@company.org one for each reader."""
+    provision.set_organization(store.database, "Example", share_across_domains=True)
+    provision.set_mailbox(store.database, address("user@company.org"), seen="per_reader")
+    reader = Speaker(store, OWNER)
+    user.ok("CREATE Round")
+    user.append("Round", "one", "(\\Seen)")
+    user.append("Round", "two")
+    user.ok(f"SETACL Round {OWNER} lrs")
+    before, after = "Shared/user@example.com/Round", "Shared/user@company.org/Round"
+    assert seen(reader, before) == [1]
+    user.ok("RENAME Round company.org/Round")
+    assert seen(reader, after) == [1], "what everybody had seen, each has seen"
+    reader.ok(f"SELECT {after}")
+    reader.ok("STORE 1 -FLAGS (\\Seen)")
+    reader.ok("STORE 2 +FLAGS (\\Seen)")
+    reader.ok("UNSELECT")
+    assert seen(reader, after) == [2] and seen(user, "company.org/Round") == [1]
+    known = modseq(reader, after)
+    user.ok("RENAME company.org/Round Round")
+    assert seen(reader, before) == [1], "what the owner has seen"
+    assert modseq(reader, before) > known, "and that is told"
+    user.ok("RENAME Round company.org/Round")
+    assert seen(reader, after) == [1], "what it had been is forgotten"
+    user.ok("DELETE company.org/Round")
+    provision.set_mailbox(store.database, address("user@company.org"), seen="shared")
+    provision.set_organization(store.database, "Example", share_across_domains=False)
+
+
 def test_what_others_see_is_no_news(user: Speaker, third: Speaker) -> None:
     user.ok(f"SELECT {NAME}")
     third.ok(f"SELECT {NAME}")
