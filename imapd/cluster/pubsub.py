@@ -16,6 +16,7 @@ from imapd import log
 from imapd.cluster.redis import Link, Lost
 
 LONGEST_PAUSE_SECONDS = 2
+LAST_SECONDS = 1  # who stops waits so long for what is still to be published
 MOST_WAITING = 10_000  # messages to publish
 BATCH = 500
 MESSAGE = re.compile(rb"([0-9a-f]{16}) ([ -~]{0,256})")
@@ -40,9 +41,8 @@ class PubSub:
         self.origin = secrets.token_hex(8).encode()
         self.connected = False  # messages are being heard
         self.garbage = 0  # messages that made no sense
-        self.overflowed: Callable[[], None] = lambda: (
-            None
-        )  # called when messages that were not sent had to be forgotten
+        # Called when messages that were not sent had to be forgotten.
+        self.overflowed: Callable[[], None] = lambda: None
         self._url = url
         self._alive_seconds = alive_seconds
         self._channels: dict[bytes, Listener] = {}
@@ -56,14 +56,19 @@ class PubSub:
         self._last_sign = 0.0
         self._publishing: Link | None = None
         self._stopped = False
+        self._all_said = threading.Event()
+        self._all_said.set()
 
     def start(self, spawn: Spawn) -> None:
+        self._all_said.clear()
         spawn(self._read)
         spawn(self._write)
 
     def stop(self) -> None:
+        """What was said before is sent before, if Redis is there."""
         self._stopped = True
         self._something.set()
+        self._all_said.wait(LAST_SECONDS)
         if self._hearing:
             self._hearing.close()
 
@@ -142,6 +147,15 @@ class PubSub:
     # The writer
 
     def _write(self) -> None:
+        try:
+            self._write_until_the_end()
+            self._send_messages()
+        finally:
+            self._all_said.set()
+            if self._publishing:
+                self._publishing.close()
+
+    def _write_until_the_end(self) -> None:
         pause = 0.0
         while not self._stopped:
             self._something.wait(self._alive_seconds)
@@ -159,8 +173,6 @@ class PubSub:
                 self._something.set()
             else:
                 pause = 0.0
-        if self._publishing:
-            self._publishing.close()
 
     def _send_changes(self) -> None:
         """What has been subscribed and unsubscribed; on a new connection everything; now and then a sign of life."""
@@ -177,9 +189,8 @@ class PubSub:
         commands: list[Sequence[bytes]] = [(b"SUBSCRIBE", *part) for part in _parts(wanted)]
         commands += [(b"UNSUBSCRIBE", *part) for part in _parts(unwanted)]
         now = time.monotonic()
-        if (
-            now - self._last_sign >= self._alive_seconds * 0.9
-        ):  # the reader gives up where it hears nothing for twice that
+        # The reader gives up where it hears nothing for twice that.
+        if now - self._last_sign >= self._alive_seconds * 0.9:
             self._last_sign = now
             commands.append((b"PING",))
         try:
@@ -190,7 +201,7 @@ class PubSub:
 
     def _send_messages(self) -> bool:
         """False where they must wait because Redis is away."""
-        while self._waiting and not self._stopped:
+        while self._waiting:
             with self._lock:
                 batch = list(self._waiting)[:BATCH]
                 for message in batch:

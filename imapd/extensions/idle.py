@@ -7,6 +7,7 @@ from collections.abc import Generator
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from imapd.errors import MailError
 from imapd.protocol.registry import Capability, Done, command
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.errors import BadSyntax
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from imapd.protocol.session import Session
 
 CAPABILITIES = (Capability(b"IDLE", rfc=2177),)
+
+AGAIN_SECONDS = 5
+"""A store that could not be asked is asked again after so long."""
 
 
 @command("IDLE", states=AUTHENTICATED_UP, rfc=2177, capability="IDLE")
@@ -29,13 +33,17 @@ def idle(session: Session, args: None) -> Generator[Output, None, Done]:
         # The first look comes after the watch began, and asks in any case, so that nothing between the two is missed.
         asked: float | None = monotonic()
         while (line := session.framer.next_line()) is None:
-            if mailbox is not None:
-                mailbox.refresh(asked)
-                asked = None
-            yield from session.news(may_expunge=True)
+            patience = None
+            try:
+                if mailbox is not None:
+                    mailbox.refresh(asked)
+                    asked = None
+                yield from session.news(may_expunge=True)
+            except MailError:  # a NO would cross the client's DONE, which is no command then
+                patience = AGAIN_SECONDS
             # Somebody who only listens does not hold up a server that shuts down.
             connection.in_command = False
-            if connection.wait():
+            if connection.wait(patience):
                 session.receive()
     finally:
         connection.in_command = True

@@ -40,6 +40,27 @@ def test_a_change_in_one_worker_wakes_watchers_in_another(join: Join) -> None:
     assert other.times == 0
 
 
+def test_what_a_worker_says_last_is_heard(join: Join) -> None:
+    here, there = join(), join()
+    groups = range(100, 1100)
+    woken = [watched(there, group_id) for group_id in groups]
+    for group_id in groups:
+        here.wakeups.publish(1, group_id)
+    here.stop()
+    ended = time.monotonic()
+    until(lambda: all(each.times for each in woken))
+    assert here.pubsub._waiting == {} and time.monotonic() - ended < 5
+
+
+def test_who_stops_while_redis_is_away_does_not_wait_for_it(join: Join, redis_server: RedisServer) -> None:
+    here = join()
+    redis_server.kill()
+    here.wakeups.publish(1, 7)
+    began = time.monotonic()
+    here.pubsub.stop()
+    assert time.monotonic() - began < 3
+
+
 def test_the_same_group_number_of_another_organisation_is_another_group(join: Join) -> None:
     here, there = join(), join()
     woken = watched(there)

@@ -27,6 +27,7 @@ class Connection:
         self.sent = []
         self.logged_in = False
         self.waits = 0
+        self.patience = []  # how long each wait() was to last
         self.when_waiting = []  # functions called by wait(), before it says "woken"
 
     def receive(self):
@@ -38,6 +39,7 @@ class Connection:
 
     def wait(self, timeout_seconds=None):
         self.waits += 1
+        self.patience.append(timeout_seconds)
         if self.when_waiting:
             self.when_waiting.pop(0)()
             return False

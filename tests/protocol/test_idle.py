@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """IDLE: what happens is told while the client listens, DONE ends it, and nothing is missed or held meanwhile."""
 
+from imapd import errors
+from imapd.extensions.idle import AGAIN_SECONDS
 from imapd.protocol.session import Session
-from tests.protocol.talk import LOGIN, SELECT, Connection, node, talk
+from tests.protocol.talk import LOGIN, SELECT, Connection, Mailbox, node, talk
 
 
 def idling(*happenings, after=(b"DONE\r\n",), before=SELECT):
@@ -35,6 +37,22 @@ def test_what_happened_before_the_watch_began_is_told_at_once():
     mailbox.news = [{"exists": 9}]
     connection = talk(SELECT + b"i IDLE\r\n", b"DONE\r\n", on=on)
     assert connection.lines[-3:] == [b"+ idling", b"* 9 EXISTS", b"i OK IDLE terminated."]
+
+
+def test_a_store_that_is_away_is_asked_again_and_the_client_listens_on(monkeypatch):
+    asked = []
+
+    def refresh(self, received_at=None):
+        asked.append(received_at)
+        if len(asked) < 3:
+            raise errors.Unavailable
+        self.news.append({"exists": 4})
+
+    monkeypatch.setattr(Mailbox, "refresh", refresh)
+    lines, _, connection = idling(lambda *_: None, lambda *_: None, lambda *_: None)
+    assert lines == [b"* 4 EXISTS", b"* 4 EXISTS", b"i OK IDLE terminated."]
+    assert connection.patience == [AGAIN_SECONDS, AGAIN_SECONDS, None, None]
+    assert asked[0] == asked[1] == asked[2] is not None and asked[3] is None, "it has not looked since it began"
 
 
 def test_it_watches_only_while_it_lasts_and_lets_the_server_shut_down():
