@@ -3,6 +3,7 @@
 
 With --growth: what the commands on names cost a user with up to 100 domains, 1,000 folders, 200 mailboxes of others.
 With --mailbox: what SEARCH, SORT, THREAD and others cost in a mailbox of up to 100,000 messages.
+With --quota: 50 writers in one domain with a quota, beside 50 in a domain each.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import growth, mailbox_size
+from tests.benchmarks import growth, mailbox_size, quota
 from tests.benchmarks.measures import ALL, IDLE_SESSIONS, MESSAGES, Figure, Run
 from tests.benchmarks.target import Dovecot, Ours, Target
 
@@ -24,6 +25,8 @@ def main() -> int:
         return growth.main()
     if options.mailbox:
         return mailbox_size.main(out=options.out)
+    if options.quota:
+        return quota.main([])
     # A session of ours is one file here, and two thousand of them are opened.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -57,6 +60,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--mailbox", action="store_true", help="SEARCH, SORT, THREAD … as a mailbox grows; nothing else"
     )
+    parser.add_argument("--quota", action="store_true", help="writers that share the quota of a domain; nothing else")
     parser.add_argument("--out", help="a file for the figures as JSON; with --mailbox, for the report")
     return parser.parse_args()
 
