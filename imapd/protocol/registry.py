@@ -151,7 +151,7 @@ def capabilities() -> tuple[Capability, ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table that `imapd.py commands` prints."""
+    """A line of the tables that `imapd.py commands` prints. name: of a command, or of a capability."""
 
     name: str
     states: tuple[str, ...]
@@ -168,6 +168,20 @@ def table() -> list[Row]:
         capability = (registered.capability or b"").decode("ascii")
         rows.append(Row(registered.name.decode("ascii"), states, registered.rfc, capability, registered.file))
     return sorted(rows, key=lambda row: row.name)
+
+
+def capability_table() -> list[Row]:
+    """All capabilities, for people, in the order in which they are told."""
+    return [
+        Row(name, tuple(state.value for state in State if state in each.states), each.rfc, name, _file(module))
+        for module in _modules()
+        for each in getattr(module, "CAPABILITIES", ())
+        for name in [each.name.decode("ascii")]
+    ]
+
+
+def _file(module: ModuleType) -> str:
+    return str(Path(module.__file__ or "").resolve().relative_to(_ROOT))
 
 
 def _modules() -> Iterable[ModuleType]:

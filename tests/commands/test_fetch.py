@@ -186,6 +186,7 @@ class TestDamage:
     MESSAGES = (b"A: 1\r\n\r\nfirst", b"A: 2\r\n\r\nsecond", b"A: 3\r\n\r\nthird")
 
     def test_the_other_messages_are_told_and_then_no(self):
+        """shows: RFC 9051 7.1 CORRUPTION"""
         client = Client().selected(FetchMailbox(self.MESSAGES))
         client.session.selected.stored[101].fails_at = 3
         untagged, tagged = client.do("FETCH 1:3 BODY.PEEK[TEXT]")
@@ -199,6 +200,7 @@ class TestDamage:
         assert len(client.do("FETCH 1:3 (ENVELOPE BODY.PEEK[HEADER])")[0]) == 12
 
     def test_messages_that_are_gone_for_good(self):
+        """shows: RFC 9051 7.1 EXPUNGEISSUED"""
         client = Client().selected(FetchMailbox(self.MESSAGES))
         del client.session.selected.parsed[101]
         untagged, tagged = client.do("FETCH 1:3 (UID BODY.PEEK[TEXT])")

@@ -55,6 +55,7 @@ def test_call(command, call):
 )
 @pytest.mark.parametrize("command", ["CREATE a", "DELETE a", "RENAME a b", "SUBSCRIBE a", "UNSUBSCRIBE a"])
 def test_refused(command, error, answer):
+    """shows: RFC 9051 7.1 INUSE"""
     client = Client()
     client.account.fails = error
     assert client.do(command)[1].startswith(answer)

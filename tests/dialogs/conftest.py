@@ -16,7 +16,7 @@ VARIATIONS: dict[str, Settings] = {
     "filtered": {"imap": {"capabilities": ["IMAP4rev1", "IDLE", "NAMESPACE"]}},
     "literal-minus": {"imap": {"capabilities": ["IMAP4rev1", "LITERAL-", "IDLE"]}},
     "tls-only": {"auth": {"cleartext": "never"}},
-    "small": {"limits": {"message_octets": 2000, "folders_per_mailbox": 10, "line_octets": 2000}},
+    "small": {"limits": {"message_octets": 2000, "folders_per_mailbox": 10, "line_octets": 2000, "metadata_entries": 10}},
 }
 
 

@@ -133,6 +133,7 @@ def fail(*_):
 
 
 def test_examples_of_rfc9208_4_3_1_overquota():
+    """shows: RFC 9051 7.1 OVERQUOTA"""
     # Example 1: the message does not fit; a large one is refused before it is sent.
     some = client()
     said = f"A003 APPEND saved-messages (\\Seen) {{{len(LETTER)}}}\r\n"

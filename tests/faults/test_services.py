@@ -34,6 +34,7 @@ def seen_by_idle(idle: Client, other: Client, mailbox: str, seconds: float) -> N
 
 
 def test_postgresql_is_killed_and_comes_back(node: Node, services: Embedded) -> None:
+    """shows: RFC 9051 7.1 UNAVAILABLE"""
     with node.client(USERS[0]) as session, node.client(USERS[0]) as idle, Load(node, [USERS[1]]) as load:
         session.ok("SELECT INBOX")
         idle.ok("SELECT Archive")

@@ -48,6 +48,7 @@ def test_a_slow_login_ends_whatever_is_sent(hasty: Node) -> None:
 
 
 def test_whoever_says_nothing_is_told_goodbye(hasty: Node, server: Demo) -> None:
+    """shows: RFC 9051 7.1.5"""
     with hasty.client(server.new_user()) as client:
         ends_with_bye(client, 8)
 

@@ -123,6 +123,7 @@ def test_an_error_without_a_code_of_its_own_has_that_of_its_kind():
 
 
 def test_a_fault_of_ours_has_an_id_and_the_session_goes_on(capsys):
+    """shows: RFC 9051 7.1 SERVERBUG"""
     connection = talk(LOGIN, b"t SUBSCRIBE x\r\nu NOOP\r\n")
     (line,) = tagged(connection, b"t")
     assert line.startswith(b"t NO [SERVERBUG] ") and b"secret" not in line
