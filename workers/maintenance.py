@@ -29,16 +29,17 @@ _LOOK_SECONDS = 5
 def run(settings: Settings, channel: Channel | None, identity: Identity | None) -> int:
     """The whole life of the process. A job that is under way when it ends is begun again by the next one."""
     metrics = Metrics()
-    tools = _tools(settings, metrics)
+    pubsub = PubSub(settings.redis.url)
+    tools = _tools(settings, metrics, pubsub)
     set_title(title(identity))
     for number, job in enumerate(JOBS):
         _spawn(lambda number=number, job=job: _work(tools, job, _LOCK + number))  # type: ignore[misc]
     _hear(channel, metrics)
+    pubsub.stop()
     return 0
 
 
-def _tools(settings: Settings, metrics: Metrics) -> Tools:
-    pubsub = PubSub(settings.redis.url)
+def _tools(settings: Settings, metrics: Metrics, pubsub: PubSub) -> Tools:
     control = Control(pubsub)
     wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
     pubsub.start(_spawn)

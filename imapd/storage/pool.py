@@ -14,14 +14,19 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 
 from imapd import errors
+from imapd.storage.hosts import located
 
 Row = tuple[Any, ...]
 
+# A migration has changed what a planned statement returns: the plans of all connections are of no use any more.
+PLAN_OUTDATED = "0A000"
+
 # SQLSTATEs after which the same transaction can be tried again: serialization_failure, deadlock_detected.
-RETRIED = {"40001", "40P01"}
+RETRIED = {"40001", "40P01", PLAN_OUTDATED}
 ATTEMPTS = 4
 
 # What functions in migrations/ raise on purpose, and what constraints say.
@@ -40,6 +45,7 @@ MEANING: dict[str, type[errors.MailError]] = {
     "57014": errors.InUse,  # query_canceled: statement_timeout
     "40001": errors.InUse,
     "40P01": errors.InUse,
+    PLAN_OUTDATED: errors.InUse,
 }
 
 
@@ -195,13 +201,20 @@ class Database:
         self.statements += 1
         with connection.cursor() as cursor:
             if isinstance(sql, Prepared):
-                if sql.name not in connection.prepared:
-                    cursor.execute(sql.prepare)
-                    connection.prepared.add(sql.name)
-                cursor.execute(sql.execute, sql.values(params) or None)
+                self._planned(connection, cursor, sql, params)
             else:
                 cursor.execute(sql, params or None)
             return cursor.fetchall() if fetch else []
+
+    def _planned(self, connection: Any, cursor: Any, sql: Prepared, params: Any) -> None:
+        if sql.name not in connection.prepared:
+            cursor.execute(sql.prepare)
+            connection.prepared.add(sql.name)
+        try:
+            cursor.execute(sql.execute, sql.values(params) or None)
+        except psycopg2.errors.FeatureNotSupported:  # PLAN_OUTDATED
+            connection.close()
+            raise
 
     @contextmanager
     def _connection(self, sql: Sql = "") -> Iterator[Connection]:
@@ -232,7 +245,7 @@ class Database:
 
     def _give_back(self, connection: Connection) -> None:
         if connection.closed:
-            # The server went away: what lies in the pool is most likely as dead as this one.
+            # The server went away, or changed: what lies in the pool is most likely as dead as this one.
             self.close()
         else:
             self._free.append(connection)
@@ -240,7 +253,7 @@ class Database:
     def _open(self) -> Connection:
         try:
             connection = psycopg2.connect(
-                self._how.dsn,
+                located(self._how.dsn),
                 options=self._how.options,
                 connect_timeout=self._how.connect_timeout_seconds,
                 application_name=self._application_name,
@@ -250,7 +263,7 @@ class Database:
                 keepalives_count=3,
                 tcp_user_timeout=30_000,  # a network that is gone is noticed where something is under way, too
             )
-        except psycopg2.OperationalError as error:
+        except (psycopg2.OperationalError, OSError) as error:
             raise errors.Unavailable from error
         connection.autocommit = True
         return connection

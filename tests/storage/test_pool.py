@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The pool where PostgreSQL is not as it should be: nobody waits for ever, and what is broken is not used again."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import psycopg2
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from imapd import errors
-from imapd.storage.pool import Database
+from imapd.storage.hosts import located
+from imapd.storage.pool import Database, Prepared
 from workers.embedded import Embedded
 
 # What a worker does, in a process that gevent has patched. Prints what was raised, and after how many seconds.
@@ -64,6 +67,42 @@ def test_a_worker_does_not_wait_for_ever(services: Embedded) -> None:
     said = done.stdout.splitlines()
     assert [line.split()[0] for line in said] == ["Unavailable", "Unavailable", "Unavailable", "answered"], done.stderr
     assert all(int(line.split()[1]) < 20 for line in said[:3])
+
+
+def test_what_a_migration_has_changed_is_planned_anew(services: Embedded) -> None:
+    database, other = Database(services.dsn, 3), Database(services.dsn, 1)
+    statement = Prepared("SELECT * FROM returns_something()")
+    other.execute("CREATE FUNCTION returns_something() RETURNS TABLE (n integer) LANGUAGE sql AS 'SELECT 1'")
+    with database.transaction() as first, database.transaction() as second:  # two connections have planned it
+        assert first.rows(statement) == second.rows(statement) == [(1,)]
+    other.execute("DROP FUNCTION returns_something()")
+    other.execute("CREATE FUNCTION returns_something() RETURNS TABLE (n text) LANGUAGE sql AS $$SELECT 'one'$$")
+    assert database.rows(statement) == [("one",)]
+    other.execute("DROP FUNCTION returns_something()")
+    other.execute("CREATE FUNCTION returns_something() RETURNS TABLE (n integer) LANGUAGE sql AS 'SELECT 2'")
+    with pytest.raises(errors.InUse), database.transaction() as tx:
+        tx.rows(statement)
+    with database.transaction() as tx:
+        assert tx.rows(statement) == [(2,)]
+
+
+def test_hosts_are_looked_up_before_libpq_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"db1": ["10.0.0.1", "fd00::1"], "db2": ["10.0.0.2"]}
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if host not in known:
+            raise socket.gaierror
+        return [(socket.AF_INET, 1, 6, "", (address, 0)) for address in known[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    for untouched in ("dbname=x", "host=/run/pg dbname=x", "host=10.0.0.9", "host=db1 hostaddr=10.9.9.9", "host=::1"):
+        assert located(untouched) == untouched
+    found = parse_dsn(located("postgresql://user:p%20w@db1:5433,gone:5434,db2:5435/mail?sslmode=verify-full"))
+    assert found["host"] == "db1,db1,db2" and found["hostaddr"] == "10.0.0.1,fd00::1,10.0.0.2"
+    assert found["port"] == "5433,5433,5435"
+    assert (found["user"], found["password"], found["dbname"], found["sslmode"]) == ("user", "p w", "mail", "verify-full")
+    with pytest.raises(errors.Unavailable):
+        Database("host=gone,away dbname=x").rows("SELECT 1")
 
 
 def test_a_commit_that_fails_is_said_in_our_words(database: Database) -> None:
