@@ -5,7 +5,7 @@ RUN = packaging/environment run
 DEV = packaging/environment dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit format bench clients imaptest fuzz debian12 clean
+.PHONY: help demo test lint unit format bench clients imaptest fuzz model debian12 clean
 
 help:  ## What there is
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
@@ -51,6 +51,11 @@ fuzz:  ## The fuzzer for ten minutes, or FUZZ=60 seconds, from SEED=1 on
 	@$(DEV)
 	@IMAPD_FUZZ_SECONDS=$(or $(FUZZ),600) IMAPD_FUZZ_SEED=$(or $(SEED),1) \
 		$(PYTHON) -m pytest -o timeout=0 -rP tests/fuzz/test_fuzz.py
+
+model:  ## Random commands against the model for ten minutes, or MODEL=60 seconds, from SEED=1 on
+	@$(DEV)
+	@IMAPD_MODEL_SECONDS=$(or $(MODEL),600) IMAPD_MODEL_SEED=$(or $(SEED),1) \
+		$(PYTHON) -m pytest -o timeout=0 -rP tests/model
 
 clean:  ## Removes the environment and caches; var/demo stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What is played: steps that hypothesis makes up, and a look at everything after each."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.model import picture
+from tests.model.mailbox_commands import MailboxCommands
+from tests.model.message_commands import KEYS, MessageCommands
+from tests.model.names import ALL
+from tests.model.stage import CONTENTS, SIZES
+
+
+class Step(NamedTuple):
+    verb: str
+    arguments: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{self.verb}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+
+
+SESSIONS = st.integers(0, 3)
+WHERE = st.sampled_from(["", "home", "work", "more", "alice's", "alice's work", "bob's", "desk"])
+PATHS = st.sampled_from(["INBOX", "A", "A/B", "Sent", "inbox/C", "A/B/B", "DOMAIN/A"])
+NAMES = st.one_of(st.integers(0, 60), st.tuples(WHERE, PATHS))
+FLAGS = st.sets(st.sampled_from(["\\Seen", "\\Deleted", "\\Flagged", "\\Answered", "Blue", "$Label1"]), max_size=3)
+PICKS = st.lists(st.integers(0, 15), min_size=1, max_size=4)
+RIGHTS = st.one_of(
+    st.sampled_from(["", "lr", "lrswite", ALL]),
+    st.text(ALL, max_size=4).map(lambda letters: "".join(sorted({*letters}))),
+)
+ONE_OR_OTHER = st.booleans()
+
+
+def step(verb: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+    return st.fixed_dictionaries({"s": SESSIONS, **arguments}).map(lambda chosen: Step(verb, chosen))
+
+
+STEPS = st.one_of(
+    st.just(Step("nothing", {})),
+    step("append", to=NAMES, content=st.integers(0, CONTENTS - 1), flags=FLAGS),
+    step("select", name=NAMES, examine=ONE_OR_OTHER),
+    step("select", name=NAMES, examine=st.just(False)),
+    step("leave", closing=ONE_OR_OTHER),
+    step("come_back", pick=st.integers(0, 9)),
+    step("store", picks=PICKS, uid=ONE_OR_OTHER, op=st.sampled_from("+-="), flags=FLAGS, silent=ONE_OR_OTHER),
+    step("store", picks=PICKS, uid=ONE_OR_OTHER, op=st.just("+"), flags=st.just({"\\Deleted"}), silent=ONE_OR_OTHER),
+    step("expunge", picks=st.one_of(st.none(), PICKS)),
+    step("transfer", picks=PICKS, uid=ONE_OR_OTHER, to=NAMES, moving=ONE_OR_OTHER),
+    step("transfer", picks=PICKS, uid=ONE_OR_OTHER, to=NAMES, moving=ONE_OR_OTHER),
+    step("read", picks=PICKS),
+    step("search", key=st.sampled_from(sorted(KEYS))),
+    step("create", name=NAMES),
+    step("delete", name=NAMES),
+    step("subscription", name=NAMES, subscribing=ONE_OR_OTHER),
+    step("rename", old=NAMES, new=NAMES),
+    step("rename", old=NAMES, new=st.tuples(WHERE, PATHS)),
+    step("set_access", name=NAMES, who=st.integers(0, 2), op=st.sampled_from("+-="), rights=RIGHTS),
+    step("change_mode", unified=ONE_OR_OTHER),
+    step("nap", steps=st.integers(1, 8)),
+)  # fmt: skip
+
+
+class Play(MessageCommands, MailboxCommands):
+    """Sessions begin with something open, and not all mailboxes are empty."""
+
+    def play(self, steps: list[Step]) -> None:
+        self.begin()
+        for verb, arguments in steps:
+            if verb != "nothing":
+                getattr(self, verb)(**arguments)
+                self.agrees()
+        self.end()
+
+    def begin(self) -> None:
+        for where, path in [("", "A"), ("work", "A"), ("work", "A/B")]:
+            self.create(0, (where, path))
+        for where, path in [
+            ("", "INBOX"),
+            ("work", "INBOX"),
+            ("work", "A"),
+            ("", "A"),
+            ("desk", "INBOX"),
+            ("", "INBOX"),
+        ]:
+            self.append(0, (where, path), self.dates % CONTENTS, {"\\Seen"} if self.dates % 2 else {"\\Flagged"})
+        self.agrees()
+        for number, name in enumerate([("", "INBOX"), ("alice's", "INBOX"), ("work", "A"), ("desk", "INBOX")]):
+            self.select(number, name, False)
+
+    def agrees(self) -> None:
+        """After each step the server shows each person what the model has, and tells who looks what is new."""
+        quickly, self.access_changed = self.access_changed, False
+        for session in self.stage.sessions:
+            session.follow_rights(quickly)
+        for session in self.stage.sessions[:2]:
+            picture.compare(session, self.world, SIZES)
+        for session in self.stage.sessions:
+            session.naps -= session.naps > 0
+            if not session.naps:
+                session.look()
+
+    def end(self) -> None:
+        """What was told is what is there, message by message."""
+        for session in self.stage.sessions:
+            session.look()
+            if session.opened:
+                session.compare_all()
+
+    def nap(self, s: int, steps: int) -> None:
+        self.stage.sessions[s].naps = steps
