@@ -15,7 +15,7 @@ import pytest
 
 from imapd.storage import recount
 from imapd.storage.pool import Database
-from tests.faults.conftest import USERS
+from tests.faults.conftest import USERS, new_node
 from tests.faults.ledger import Load, audit
 from tests.faults.test_processes import kill_one_worker
 from tests.running.client import Client, Closed, Literal
@@ -186,7 +186,7 @@ def test_who_is_warned(node: Node, database: Database, quota: Any, hook: Hook) -
         until_full(writer)
         lines = [idle.response(15), idle.response(15)]
         assert lines == [
-            b"* NO [ALERT] 95 % of the quota example.com is used.", b"* OK [OVERQUOTA] The quota example.com is used up.",
+            b"* NO [ALERT] 95 % of the quota example.com is used.", b"* NO [ALERT] The quota example.com is used up.",
         ]  # fmt: skip
         assert b"OK [OVERQUOTA] The quota example.com is used up." in writer.ok("SELECT INBOX").untagged
         assert not stranger.pending(0.5)
@@ -198,6 +198,32 @@ def test_who_is_warned(node: Node, database: Database, quota: Any, hook: Hook) -
     assert [percent for (percent,) in rows] == [80, 95, 100]
     assert counted(node, "imap_quota_warnings_total") == 3
     assert drift(database) == []
+
+
+def test_a_changed_limit_counts_on_all_nodes_at_once_and_all_are_told(
+    node: Node, services: Embedded, quota: Any, tmp_path: Path
+) -> None:
+    user = USERS[3]
+    other = new_node(services, tmp_path / "other")
+    other.start()
+    try:
+        with node.client(user) as here, other.client(user) as there, other.client(user) as idle:
+            for one in (here, there):
+                one.append("INBOX", LETTER)
+            quota(user, messages=2)
+            for one in (here, there):
+                assert one.command("APPEND INBOX ", Literal(LETTER, plus=True)).code == b"OVERQUOTA"
+            quota(user, messages=10)
+            idle.ok("SELECT INBOX")
+            idle.send(b"i IDLE\r\n")
+            assert idle.response().startswith(b"+")
+            for _ in range(3):
+                here.append("Sent", LETTER)
+                there.append("Drafts", LETTER)
+            while idle.response(15) != b"* NO [ALERT] 80 % of the quota example.com is used.":
+                pass
+    finally:
+        other.kill_all()
 
 
 def until_full(writer: Client) -> None:
