@@ -44,8 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = cli.main(arguments, prog_name="imapd", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        code = _say_usage(error)
     except (click.Abort, KeyboardInterrupt):
         code = _say("stopped", 130)
     except ConfigError as error:
@@ -56,6 +55,16 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say_usage(error: click.ClickException) -> int:
+    """What is wrong with the command line in one line, and where it stands how it would be right."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2: whoever says nothing is told all
+        error.show()
+        return error.exit_code
+    text = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    return _say(f"{text.removesuffix('.')}; see: {context.command_path} --help" if context else text, error.exit_code)
 
 
 def _say(text: str, code: int) -> int:

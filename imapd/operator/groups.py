@@ -43,6 +43,8 @@ def add_group(database: Any, name: str, organization: str, as_json: bool) -> Non
 @with_database
 def list_groups(database: Any, organization: str | None, as_json: bool) -> None:
     """All groups with their members."""
+    if organization is not None:
+        directory.organizations(database, organization)
     show(directory.groups(database, organization), as_json)
 
 

@@ -71,6 +71,7 @@ def add_user(
 @with_database
 def list_users(database: Any, domain: str | None, as_json: bool) -> None:
     """All users."""
+    known_domain(database, domain)
     show(directory.users(database, domain), as_json, leave_out=("mailboxes", "namespace_mode"))
 
 
@@ -96,6 +97,8 @@ def set_user(
     disabled: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Change a user."""
+    if name is None and mode is None and primary is None and disabled is None:
+        raise click.UsageError("Say what to change.")
     mode = "" if mode == "default" else mode
     provision.set_user(database, address, display_name=name, mode=mode, primary=primary, disabled=disabled)
     if as_json:
@@ -122,6 +125,12 @@ def remove_user(database: Any, address: Address, yes: bool) -> None:
     if not yes:
         click.confirm(f"Remove {', '.join(found.mailboxes)} with all mail?", abort=True)
     provision.remove_user(database, address)
+
+
+def known_domain(database: Any, domain: str | None) -> None:
+    """Raises errors.NotFound for one that there is not: an empty list would tell of a domain without anybody."""
+    if domain is not None:
+        directory.domains(database, name=domain)
 
 
 def hash_of_given(from_stdin: bool) -> str:
@@ -157,6 +166,7 @@ def add_mailbox(database: Any, address: Address, owner: Address | None, storage:
 @with_database
 def list_mailboxes(database: Any, domain: str | None, as_json: bool) -> None:
     """All mailboxes."""
+    known_domain(database, domain)
     show(directory.mailboxes(database, domain), as_json, leave_out=("organization", "folders", "seen"))
 
 
@@ -237,6 +247,7 @@ def add_alias(database: Any, address: Address, mailbox: Address) -> None:
 @with_database
 def list_aliases(database: Any, domain: str | None, as_json: bool) -> None:
     """All aliases."""
+    known_domain(database, domain)
     show(directory.aliases(database, domain), as_json)
 
 

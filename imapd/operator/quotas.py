@@ -20,7 +20,7 @@ from imapd.operator.tables import octets, show
 from imapd.storage import quota_roots
 from imapd.storage.pool import Database
 from imapd.storage.quota_roots import Row, Target
-from imapd.storage.quotas import Limits
+from imapd.storage.quotas import Limits, percent_used
 
 BAR = 10
 
@@ -131,10 +131,8 @@ def said(most: int | None, render: Callable[[int], str] = str) -> str:
 
 def bar(row: Row) -> str:
     """How much is used, of whatever is nearest to its limit."""
-    pairs = ((row.storage_used, row.storage_limit), (row.messages_used, row.message_limit))
-    parts = [used / most if most else 1.0 for used, most in pairs if most is not None]
-    if not parts:
+    percent = percent_used(row)
+    if percent is None:
         return ""
-    part = max(parts)
-    full = min(BAR, max(0, int(part * BAR)))
-    return f"{'█' * full}{'░' * (BAR - full)} {int(part * 100):3} %"
+    full = min(BAR, percent * BAR // 100)
+    return f"{'█' * full}{'░' * (BAR - full)} {percent:3} %"

@@ -96,6 +96,8 @@ def whom(grantee: Address | Group | str) -> Address | Group | None:
 @with_database
 def list_shares(database: Any, mailbox: Address | None, as_json: bool) -> None:
     """Who has rights, in MAILBOX or everywhere."""
+    if mailbox is not None:
+        directory.mailboxes(database, of=mailbox)
     show(shares(database, mailbox), as_json)
 
 

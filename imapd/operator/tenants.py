@@ -91,6 +91,8 @@ def show_org(database: Any, name: str, as_json: bool) -> None:
 @changing("user", "rights")
 def set_org(database: Any, name: str, **changes: Any) -> None:
     """Rename, close or open an organisation, and say how far its people may share."""
+    if all(value is None for value in changes.values()):
+        raise click.UsageError("Say what to change.")
     provision.set_organization(database, name, **changes)
 
 
@@ -125,6 +127,8 @@ def add_domain(database: Any, name: str, organization: str, language: str | None
 @with_database
 def list_domains(database: Any, organization: str | None, as_json: bool) -> None:
     """All domains."""
+    if organization is not None:
+        directory.organizations(database, organization)
     show(directory.domains(database, organization), as_json, leave_out=("folders_language", "folder_names"))
 
 

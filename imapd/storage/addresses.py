@@ -85,7 +85,7 @@ def locked_mailbox(tx: Transaction, of: Address) -> Place:
         of._asdict(),
     )
     if row is None:
-        raise NotFound(f"There is no mailbox {of}.")
+        raise NotFound(f"There is no mailbox {of}; see: imapd mailbox list")
     return Place(*row)
 
 

@@ -47,7 +47,7 @@ def box(database: Database, of: Address) -> Box:
         (place.organization_id, place.mailbox_id),
     )
     if row is None:
-        raise NotFound(f"There is no mailbox {of}.")
+        raise NotFound(f"There is no mailbox {of}; see: imapd mailbox list")
     return Box(row[0], row[1], row[2], row[3], bool(row[4]))
 
 

@@ -101,7 +101,7 @@ def organizations(database: Database, name: str | None = None) -> list[Organizat
             """,
             {"name": name},
         ),
-        name and f"There is no organisation {name!r}.",
+        name and f"There is no organisation {name!r}; see: imapd org list",
     )
 
 
@@ -122,7 +122,7 @@ def domains(database: Database, organization: str | None = None, name: str | Non
             """,
             {"org": organization, "name": name},
         ),
-        name and f"There is no domain {name}.",
+        name and f"There is no domain {name}; see: imapd domain list",
     )
 
 
@@ -158,7 +158,7 @@ def users(database: Database, domain: str | None = None, of: Address | None = No
             """,
             {"domain": domain, "address": str(of) if of else None},
         ),
-        of and f"There is no user {of}.",
+        of and f"There is no user {of}; see: imapd user list",
     )
 
 
@@ -184,7 +184,7 @@ def mailboxes(database: Database, domain: str | None = None, of: Address | None 
             """,
             {"domain": domain, "name": str(of) if of else None},
         ),
-        of and f"There is no mailbox {of}.",
+        of and f"There is no mailbox {of}; see: imapd mailbox list",
     )
 
 
@@ -222,7 +222,7 @@ def aliases(database: Database, domain: str | None = None, of: Address | None = 
             """,
             {"domain": domain, "name": str(of) if of else None},
         ),
-        of and f"There is no alias {of}.",
+        of and f"There is no alias {of}; see: imapd alias list",
     )
 
 
@@ -271,7 +271,7 @@ def groups(database: Database, organization: str | None = None, name: str | None
             """,
             {"org": organization, "name": name},
         ),
-        name and f"There is no group {name}.",
+        name and f"There is no group {name}; see: imapd group list",
     )
 
 

@@ -87,7 +87,7 @@ def _folder(tx: Transaction, place: Place, of: Address, name: str | None) -> int
         (place.organization_id, place.mailbox_id, name),
     )
     if row is None:
-        raise NotFound(f"{of} has no folder {name!r}.")
+        raise NotFound(f"{of} has no folder {name!r}; see: imapd mailbox show {of}")
     return int(row[0])
 
 

@@ -13,7 +13,7 @@ def add_group(database: Database, organization: str, name: str) -> None:
     with database.transaction() as tx:
         row = tx.row("SELECT organization_id FROM organizations WHERE name = %s", (organization,))
         if row is None:
-            raise NotFound(f"There is no organisation {organization!r}.")
+            raise NotFound(f"There is no organisation {organization!r}; see: imapd org list")
         made = tx.row(
             "INSERT INTO user_groups (organization_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING name",
             (row[0], name),
@@ -82,7 +82,7 @@ def _locked(tx: Transaction, organization: str | None, name: str) -> int:
         {"name": name, "org": organization},
     )
     if not rows:
-        raise NotFound(f"There is no group {name}.")
+        raise NotFound(f"There is no group {name}; see: imapd group list")
     if len(rows) > 1:
         raise Cannot(f"Several organisations have a group {name}: say which with --org.")
     return int(rows[0][0])

@@ -6,7 +6,7 @@ A root is named as the tables name it: m<mailbox_id>, u<user_id>, d<domain_id>.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from imapd import audit, errors
 from imapd.storage.pool import ATTEMPTS, Database, Prepared, Transaction
@@ -45,6 +45,25 @@ class Usage(NamedTuple):
     mailbox_id: int | None
     user_id: int | None
     domain_id: int | None
+
+
+class Measured(Protocol):
+    """Whatever tells of use and limits."""
+
+    @property
+    def storage_used(self) -> int: ...
+    @property
+    def storage_limit(self) -> int | None: ...
+    @property
+    def messages_used(self) -> int: ...
+    @property
+    def message_limit(self) -> int | None: ...
+
+
+def percent_used(of: Measured) -> int | None:
+    """Of whatever is nearest to its limit; None where nothing is limited."""
+    pairs = ((of.storage_used, of.storage_limit), (of.messages_used, of.message_limit))
+    return max((100 * used // limit if limit else 100 for used, limit in pairs if limit is not None), default=None)
 
 
 class Limits(NamedTuple):

@@ -63,11 +63,11 @@ def drift(database: Database, box: Box) -> list[Drift]:
     rows = database.rows(
         """
         SELECT m.local_part || '@' || d.name, f.name, f.told, f.counted, q.storage_used, q.messages_used
-          FROM quotas q
-          JOIN mailboxes m ON m.organization_id = q.organization_id AND m.mailbox_id = q.mailbox_id
+          FROM mailboxes m
           JOIN domains d ON d.domain_id = m.domain_id
-          LEFT JOIN LATERAL count_folders(q.organization_id, q.mailbox_id) f ON true
-         WHERE q.organization_id = %s AND q.mailbox_id = %s
+          LEFT JOIN quotas q ON q.organization_id = m.organization_id AND q.mailbox_id = m.mailbox_id
+          LEFT JOIN LATERAL count_folders(m.organization_id, m.mailbox_id) f ON true
+         WHERE m.organization_id = %s AND m.mailbox_id = %s
         """,
         box,
     )
@@ -80,6 +80,8 @@ def drift(database: Database, box: Box) -> list[Drift]:
         number += counted[COUNTERS.index("messages")]
         storage += counted[COUNTERS.index("size")]
     for address, *_, storage_used, messages_used in rows[:1]:
+        if storage_used is None:
+            return [*found, Drift(address, "quotas", 0, 1)]
         used = (("storage used", storage_used, storage), ("messages used", messages_used, number))
         found += [Drift(address, what, stored, there) for what, stored, there in used if stored != there]
     return found

@@ -29,7 +29,7 @@ def test_it_is_executable_and_names_its_commands() -> None:
     assert os.access(CHECKOUT / "imapd.py", os.X_OK)
     done = program("--help")
     assert done.returncode == 0
-    for name in ("serve", "demo", "migrate", "check-config", "commands", "org", "domain", "user", "mailbox", "alias", "share", "quota"):
+    for name in ("serve", "demo", "migrate", "check-config", "commands", "org", "domain", "user", "mailbox", "alias", "share", "quota", "import", "export", "check"):
         assert f"\n  {name} " in done.stdout
 
 
@@ -38,6 +38,20 @@ def test_wrong_usage_is_2() -> None:
         done = program(*arguments)
         assert done.returncode == 2, arguments
         assert "Traceback" not in done.stderr
+        assert done.stderr.count("\n") == 1 and "; see: imapd" in done.stderr, done.stderr
+
+
+def test_who_says_nothing_is_told_all() -> None:
+    for arguments in ([], ["share"], ["group", "member"]):
+        said = program(*arguments)
+        assert "Commands:" in said.stdout + said.stderr
+
+
+def test_a_domain_that_there_is_not_is_no_empty_list(imapd: Imapd) -> None:
+    for arguments in (["user", "list", "--domain", "nowhere.example"], ["group", "list", "--org", "Nowhere"],
+                      ["domain", "list", "--org", "Nowhere"], ["share", "list", "nobody@nowhere.example"]):  # fmt: skip
+        done = imapd(*arguments)
+        assert (done.code, done.err.count("\n"), "; see: imapd " in done.err) == (1, 1, True), done.err
 
 
 def test_wrong_configuration_is_78_and_one_line(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def set_alias(database: Database, alias: Address, of: Address) -> None:
             (place.mailbox_id, organization_id, domain_id, alias.local_part, place.organization_id),
         )
         if row is None:
-            raise NotFound(f"There is no alias {alias} in the organisation of {of}.")
+            raise NotFound(f"There is no alias {alias} in the organisation of {of}; see: imapd alias list")
 
 
 def remove_alias(database: Database, alias: Address) -> None:
@@ -174,5 +174,5 @@ def remove_alias(database: Database, alias: Address) -> None:
             (organization_id, domain_id, alias.local_part),
         )
         if row is None:
-            raise NotFound(f"There is no alias {alias}.")
+            raise NotFound(f"There is no alias {alias}; see: imapd alias list")
         audit.write(tx, "alias removed", organization_id=organization_id, address=str(alias))

@@ -70,7 +70,7 @@ def remove_organization(database: Database, name: str) -> None:
 def _organization(tx: Transaction, name: str) -> int:
     row = tx.row("SELECT organization_id FROM organizations WHERE name = %s FOR UPDATE", (name,))
     if row is None:
-        raise NotFound(f"There is no organisation {name!r}.")
+        raise NotFound(f"There is no organisation {name!r}; see: imapd org list")
     return int(row[0])
 
 
