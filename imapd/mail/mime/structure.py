@@ -18,8 +18,7 @@ LEAF, MULTIPART, MESSAGE = 0, 1, 2
 
 _BLANK_AFTER = re.compile(rb"\n\r?\n")
 _BLANK = re.compile(rb"\r?\n")
-# Lines up to the first that is blank or may be a delimiter; possessive, so that nothing is remembered per line.
-_HEADER_LINES = re.compile(rb"(?:(?!--|\r?\n)[^\n]*\n)*+")
+_BEFORE_BLANK_OR_DASHED = re.compile(rb"\n(?=--|\r?\n)")
 
 ContentType = tuple[bytes, bytes, parameters.Parameters]
 TEXT_PLAIN: ContentType = (b"text", b"plain", [])
@@ -191,24 +190,19 @@ class _Scanner:
     def _header_end(self, position: int) -> int:
         """Where the body begins: after the blank line, or at a delimiter that comes before any."""
         octets = self.octets
-        blank = _BLANK.match(octets, position)
-        if blank:
-            return blank.end()
         if not self.boundaries:
-            blank = _BLANK_AFTER.search(octets, position)
+            blank = _BLANK.match(octets, position) or _BLANK_AFTER.search(octets, position)
             return blank.end() if blank else self.size
         for _ in range(limits.DASHED_LINES):
-            lines = _HEADER_LINES.match(octets, position)
-            position = lines.end() if lines else position
             blank = _BLANK.match(octets, position)
             if blank:
                 return blank.end()
             if octets[position : position + 2] == b"--" and self._match(position):
                 return position
-            line_end = octets.find(b"\n", position)
-            if line_end < 0:
+            last_of_line = _BEFORE_BLANK_OR_DASHED.search(octets, position)
+            if not last_of_line:
                 return self.size
-            position = line_end + 1
+            position = last_of_line.end()
         return position  # So many lines that are no fields: this is no header any more.
 
     def _read_header(self, part: Part) -> None:
