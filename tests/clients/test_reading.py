@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Programs that read and sort on the server: neomutt, curl and imapfilter."""
 
+import re
 from pathlib import Path
 
 from tests.clients.conftest import Box, message
@@ -38,6 +39,58 @@ def test_neomutt_lists_reads_moves_and_deletes(box: Box, tmp_path: Path) -> None
     assert box.subjects("Archive") == ["letter 5"]
     box.eyes.ok("EXAMINE INBOX")
     assert box.eyes.ok("SEARCH FLAGGED").untagged == [b"SEARCH 2"]
+
+
+NEOMUTT_QRESYNC = """
+set header_cache = "{directory}/cache"
+set imap_qresync = yes
+set imap_condstore = yes
+"""
+
+
+def test_neomutt_resynchronises(box: Box, tmp_path: Path) -> None:
+    """What it kept and what the server tells since give the mailbox as it is: a header that it has is not read again."""
+    settings = NEOMUTT.format(**vars(box)) + NEOMUTT_QRESYNC.format(directory=tmp_path)
+    (tmp_path / "neomuttrc").write_text(settings)
+
+    def look(name: str, keys: str = "q") -> tuple[str, str]:
+        """What it drew, and what it did and said to the server."""
+        drawn = run_in_terminal(tmp_path, keys, "neomutt", "-n", "-F", "neomuttrc", "-d", "3", "-l", name)
+        return drawn, next(tmp_path.glob(f"{name}?")).read_text(errors="replace")
+
+    def shown(drawn: str) -> list[int]:
+        return [number for number in range(1, 9) if f"<letter {number}>" in drawn]
+
+    drawn, said = look("first")
+    assert "ENABLE QRESYNC" in said and "Handling ENABLED" in said
+    assert shown(drawn) == [1, 2, 3, 4, 5]
+
+    box.eyes.ok("SELECT INBOX")
+    box.eyes.ok("UID STORE 2 +FLAGS.SILENT (\\Flagged)")
+    box.eyes.append("INBOX", message(6))
+    drawn, said = look("second")
+    assert re.search(r"UID FETCH 1:5 \(FLAGS\) \(CHANGEDSINCE \d+ VANISHED\)", said)
+    assert "Message UID 2 updated" in said and "QRESYNC failed" not in said
+    assert re.findall(r"FETCH (\S+) \(UID FLAGS INTERNALDATE", said) == ["6"]
+    assert shown(drawn) == [1, 2, 3, 4, 5, 6]
+
+    # It takes VANISHED (EARLIER) for something that moves no numbers, finds that they do not fit, and looks again.
+    box.eyes.ok("UID STORE 3,5 +FLAGS.SILENT (\\Deleted)")
+    box.eyes.ok("EXPUNGE")
+    box.eyes.append("INBOX", message(7))
+    box.eyes.ok("UNSELECT")
+    drawn, said = look("third")
+    assert "Handling VANISHED" in said
+    assert shown(drawn) == [1, 2, 4, 6, 7]
+
+    # What it changes itself it knows the next time: the first is deleted, the last is read.
+    look("fourth", "1\rd$*\rq" + "q")
+    drawn, said = look("fifth")
+    assert "QRESYNC failed" not in said and "(UID FLAGS INTERNALDATE" not in said
+    assert shown(drawn) == [2, 4, 6, 7]
+    assert box.subjects() == [f"letter {number}" for number in (2, 4, 6, 7)]
+    box.eyes.ok("EXAMINE INBOX")
+    assert box.eyes.ok("UID SEARCH SEEN").untagged == [b"SEARCH 7"]
 
 
 def test_curl_fetches_by_uid_lists_searches_and_appends(box: Box, tmp_path: Path) -> None:
