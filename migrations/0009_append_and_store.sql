@@ -19,6 +19,17 @@ BEGIN
     END IF;
 END $$;
 
+-- Once the group is locked: the folder that was found in it is still there. Whoever deletes a folder, or puts it into
+-- another group, has the lock of the one that it leaves. Who tries again finds it where it is.
+CREATE FUNCTION need_still_there(org bigint, folder bigint, grp bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM folders f
+                    WHERE f.organization_id = org AND f.folder_id = folder AND f.group_id = grp) THEN
+        RAISE EXCEPTION 'the folder has changed' USING ERRCODE = 'serialization_failure';
+    END IF;
+END $$;
+
 -- The keywords as this group spells them (keywords are case-insensitive); new ones are added to its list.
 CREATE FUNCTION spelled(org bigint, grp bigint, words text[]) RETURNS text[]
 LANGUAGE plpgsql AS $$
@@ -53,11 +64,12 @@ DECLARE
     now_modseq bigint;
     every text[];
 BEGIN
-    SELECT f.group_id INTO grp FROM folders f WHERE f.organization_id = org AND f.folder_id = folder FOR KEY SHARE;
+    SELECT f.group_id INTO grp FROM folders f WHERE f.organization_id = org AND f.folder_id = folder;
     IF grp IS NULL THEN
         RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM004';
     END IF;
     SELECT t.first, t.now_modseq, t.validity INTO first, now_modseq, validity FROM take_uids(org, grp, number) t;
+    PERFORM need_still_there(org, folder, grp);
     SELECT array_agg(DISTINCT w) INTO every FROM unnest(words) line, string_to_table(line, ' ') w WHERE w <> '';
     IF every IS NOT NULL THEN
         PERFORM spelled(org, grp, every);

@@ -57,6 +57,23 @@ BEGIN
     RETURN news_since(org, grp, folder, known);
 END $$;
 
+-- Locks the group of a folder that messages are to come into, and the one that they come from, in order. Raises IM004
+-- where there is no such folder.
+CREATE FUNCTION lock_target(org bigint, target bigint, grp bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    target_group bigint;
+BEGIN
+    SELECT f.group_id INTO target_group FROM folders f WHERE f.organization_id = org AND f.folder_id = target;
+    IF target_group IS NULL THEN
+        RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM004';
+    END IF;
+    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, target_group)
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    PERFORM need_still_there(org, target, target_group);
+    RETURN target_group;
+END $$;
+
 -- Before a MOVE. Returns `moving`, for copy_messages(); nothing is done for a COPY, and within one mailbox. Before a
 -- REPLACE: `instead` is what comes in place of the message, in octets.
 CREATE FUNCTION prepare_move(org bigint, grp bigint, folder bigint, targets int8multirange, target bigint,
@@ -72,14 +89,13 @@ BEGIN
     IF NOT moving THEN
         RETURN moving;
     END IF;
-    SELECT f.mailbox_id, f.group_id INTO goal FROM folders f WHERE f.organization_id = org AND f.folder_id = target;
+    SELECT f.mailbox_id INTO goal FROM folders f WHERE f.organization_id = org AND f.folder_id = target;
     SELECT array_agg(DISTINCT f.mailbox_id) INTO boxes
       FROM folders f WHERE f.organization_id = org AND f.group_id = grp AND (folder IS NULL OR f.folder_id = folder);
     IF goal.mailbox_id IS NULL OR boxes IS NULL OR goal.mailbox_id = ALL (boxes) AND instead IS NULL THEN
         RETURN moving;
     END IF;
-    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, goal.group_id)
-      ORDER BY g.group_id FOR NO KEY UPDATE;
+    PERFORM lock_target(org, target, grp);
     IF EXISTS (SELECT FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = ANY (boxes || goal.mailbox_id)
                   AND (q.user_root IS NOT NULL OR q.domain_root IS NOT NULL)) THEN
         SELECT array_agg(p.mailbox_id), array_agg(p.number), array_agg(p.octets) INTO boxes, numbers, octets
@@ -109,13 +125,7 @@ DECLARE
     every text[];
     total record;
 BEGIN
-    SELECT f.group_id INTO target_group FROM folders f
-     WHERE f.organization_id = org AND f.folder_id = target FOR KEY SHARE;
-    IF target_group IS NULL THEN
-        RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM004';
-    END IF;
-    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, target_group)
-      ORDER BY g.group_id FOR NO KEY UPDATE;
+    target_group := lock_target(org, target, grp);
     SELECT array_agg(m.uid) AS uids, count(*) AS number, sum(m.size)::bigint AS octets,
            count(*) FILTER (WHERE m.flags & keep_mask & 8 = 0) AS not_seen,
            count(*) FILTER (WHERE m.flags & keep_mask & 4 <> 0) AS to_delete,
@@ -177,13 +187,7 @@ DECLARE
     target_group bigint;
     gone bigint[];
 BEGIN
-    SELECT f.group_id INTO target_group FROM folders f
-     WHERE f.organization_id = org AND f.folder_id = target FOR KEY SHARE;
-    IF target_group IS NULL THEN
-        RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM004';
-    END IF;
-    PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN (grp, target_group)
-      ORDER BY g.group_id FOR NO KEY UPDATE;
+    target_group := lock_target(org, target, grp);
     PERFORM prepare_move(org, grp, folder, targets, target, true, octets);
     gone := remove_messages(org, grp, folder, targets, false);
     IF gone IS NULL THEN

@@ -102,10 +102,7 @@ DECLARE
     now_seen int8multirange;
     done record;
 BEGIN
-    PERFORM FROM folder_groups g WHERE g.organization_id = org
-        AND g.group_id IN (
-            grp, (SELECT f.group_id FROM folders f WHERE f.organization_id = org AND f.folder_id = target))
-      ORDER BY g.group_id FOR NO KEY UPDATE;
+    PERFORM lock_target(org, target, grp);
     IF from_reader IS NOT NULL THEN
         was_seen := seen_by(org, folder, from_reader);
     ELSE

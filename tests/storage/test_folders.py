@@ -5,6 +5,9 @@ import threading
 import time
 from types import SimpleNamespace
 
+import pytest
+
+from imapd import errors
 from imapd.mail.account import Account, Draft
 from imapd.mail.namespaces import UNIFIED
 from tests.running.store import Store
@@ -54,6 +57,42 @@ def test_a_folder_made_while_another_gets_its_name_shares_its_uids(store: Store)
     groups = store.database.rows("SELECT DISTINCT group_id, g.name FROM folders f JOIN folder_groups g USING (group_id)"
                                  " WHERE f.name = 'Plan 2'")  # fmt: skip
     assert [name for _, name in groups] == ["Plan 2"]
+
+
+@pytest.mark.parametrize("deed", ["append", "copy", "move"])
+def test_what_comes_into_a_folder_that_is_being_deleted_waits_and_then_finds_it_gone(store: Store, deed: str) -> None:
+    account = store.account(store.node())
+    account.create("Going")
+    account.append("INBOX", [draft("stays")])
+    folder, inbox = account.find("Going").folders[0], account.open("INBOX")
+    outcome: list[type[BaseException]] = []
+
+    def come() -> None:
+        try:
+            if deed == "append":
+                account.append("Going", [draft("comes")])
+            else:
+                getattr(inbox, deed)([range(1)], "Going")
+        except errors.MailError as error:
+            outcome.append(type(error))
+
+    before = deadlocks(store)
+    with store.database.transaction() as tx:
+        tx.row("SELECT FROM folder_groups WHERE group_id = %s FOR NO KEY UPDATE", (folder.group_id,))
+        coming = threading.Thread(target=come)
+        coming.start()
+        time.sleep(0.3)
+        tx.execute("SET LOCAL lock_timeout = 200")
+        tx.execute("SELECT delete_folder(%s, %s)", (account.organization_id, folder.folder_id))
+    coming.join(10)
+    assert outcome == [errors.NoTarget]
+    assert len(inbox.view.uids) == account.status("INBOX").messages
+    assert deadlocks(store) == before
+
+
+def deadlocks(store: Store) -> int:
+    rows = store.database.rows("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return int(rows[0][0])
 
 
 def test_a_rename_into_an_occupied_name_wakes_those_who_look_at_it(store: Store) -> None:
