@@ -75,7 +75,7 @@ def test_each_family_is_told_once(tmp_path: Path) -> None:
 
 def test_counting_costs_next_to_nothing() -> None:
     made = Metrics()
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(100_000):
         made.command("NOOP", 0.0001)
-    assert (time.perf_counter() - began) / 100_000 < 2e-6 * 5  # five times what it may cost: other tests run beside
+    assert (time.process_time() - began) / 100_000 < 2e-6 * 5  # five times what it may cost: other tests run beside

@@ -295,6 +295,6 @@ def test_header_fields_in_bulk_are_the_same_by_pattern_and_by_set():
 def test_flags_of_ten_thousand_messages_take_no_time():
     mailbox = FetchMailbox([b"\r\n"] * 10_000)
     client = Client().selected(mailbox)
-    began = time.perf_counter()
+    began = time.process_time()
     client.say("a1 FETCH 1:* (UID FLAGS)\r\n")
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

@@ -80,11 +80,11 @@ def test_patterns(client, arguments, found):
 
 
 def test_many_stars_take_no_time(client):
-    begun = time.perf_counter()
+    begun = time.process_time()
     client.account.rows = [Row("a" * 61) for _ in range(100)]
     client.do('LIST "" "*a*a*a*a*a*a*a*a*b"')
     client.do('LIST "" "' + "%" * 10000 + '"')
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_bad(client, arguments):
 
 def test_ten_thousand_patterns(client):
     patterns = " ".join(f"p{n}" for n in range(10000))
-    begun = time.perf_counter()
+    begun = time.process_time()
     untagged, _ = client.do(f'LIST "" ({patterns} Sent)')
     assert names(untagged) == ["Sent"]
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_special_use_is_selected(client):

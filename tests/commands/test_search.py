@@ -62,9 +62,9 @@ def test_many():
     mailbox = Mailbox("INBOX", range(1, 100001))
     mailbox.found = range(100000)
     client = Client().selected(mailbox)
-    begun = time.perf_counter()
+    begun = time.process_time()
     (line,), _ = client.do("SEARCH ALL")
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
     assert line.endswith(" 99999 100000")
 
 

@@ -207,12 +207,12 @@ def test_depth_is_bounded(nest):
 
 
 def test_a_mebibyte_of_parentheses_is_refused_at_once():
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(LimitReached):
         parsed("(" * (1 << 20))
     with pytest.raises(LimitReached):
         parsed("1 " * (1 << 19))
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(

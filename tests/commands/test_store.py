@@ -103,9 +103,9 @@ def test_bad(client, arguments):
 @pytest.mark.parametrize("count", [10000])
 def test_many(count):
     client = Client().selected(Mailbox("INBOX", range(1, count + 1)))
-    begun = time.perf_counter()
+    begun = time.process_time()
     untagged, _ = client.do("STORE 1:* +FLAGS (\\Seen)")
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
     assert len(untagged) == count
     assert untagged[-1] == f"* {count} FETCH (FLAGS (\\Seen))"
 
@@ -113,9 +113,9 @@ def test_many(count):
 def test_sixty_kilobytes_of_odd_numbers():
     client = Client().selected(Mailbox("INBOX", range(1, 30001)))
     odd = ",".join(map(str, range(1, 12000, 2)))
-    begun = time.perf_counter()
+    begun = time.process_time()
     untagged, _ = client.do(f"STORE {odd} +FLAGS.SILENT (\\Seen)")
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
     assert not untagged
     client.do("STORE " + ",".join(["1:*"] * 10000) + " +FLAGS.SILENT (\\Seen)")
     assert client.session.selected.calls[-1][1] == [range(30000)]

@@ -9,7 +9,6 @@ from imapd.wire import encode
 from imapd.wire.framing import requests
 from imapd.wire.grammar import Cursor
 from imapd.wire.responses import (
-    Bad,
     Bye,
     Capability,
     Continue,
@@ -25,7 +24,6 @@ from imapd.wire.responses import (
     Namespace,
     No,
     Ok,
-    Raw,
     Recent,
     Search,
     Status,
@@ -98,11 +96,9 @@ LINES = [
     (Ok("Hello"), b"* OK Hello\r\n"),
     (Ok("UIDs valid", b"UIDVALIDITY 3857529045"), b"* OK [UIDVALIDITY 3857529045] UIDs valid\r\n"),
     (No("Disk is 98% full"), b"* NO Disk is 98% full\r\n"),
-    (Bad("Empty line"), b"* BAD Empty line\r\n"),
     (Bye("Logging out"), b"* BYE Logging out\r\n"),
     (Continue("idling"), b"+ idling\r\n"),
     (Continue(""), b"+ \r\n"),
-    (Raw(b"* OK x\r\n"), b"* OK x\r\n"),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Commands are cut out of the stream alike, however the network cuts it; refused literals never become commands."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -270,14 +270,14 @@ def test_the_sum_of_arguments_is_bounded():
 
 
 def test_time_grows_with_the_octets_alone():
-    began = perf_counter()
+    began = process_time()
     framer = Framer()
     framer.feed(b"a NOOP\r\n" * 50_000)
     while framer.next():
         pass
     assert len(list(requests((b"a X {0+}\r\n" + b" {0+}\r\n" * 4000 + b"\r\n") * 5))) == 5
     assert len(list(requests((b"{" * 60_000 + b"}\r\n") * 20 + (b"{" + b"9" * 60_000 + b"}\r\n") * 20))) == 40
-    assert perf_counter() - began < 3  # 0.2 s in truth
+    assert process_time() - began < 3  # 0.2 s in truth
 
 
 def test_undecided_literals_are_a_fault_of_ours():

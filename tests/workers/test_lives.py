@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,12 @@ def test_a_dead_worker_is_replaced_and_the_other_one_serves_on(serving: Serving)
 def test_a_worker_that_dies_at_once_is_started_ever_more_rarely(tmp_path: Path) -> None:
     server = EchoServer(tmp_path, server={"workers": 1})
     server.start(wait=False, ECHO_CRASHES="1")
-    time.sleep(4)
+    eventually(lambda: len(server.events("worker died")) >= 4, 60)
     assert server.stop() == 0
-    assert 3 <= len(server.events("worker died")) <= 5
+    first, second, third, fourth = (datetime.fromisoformat(died["time"]) for died in server.events("worker died")[:4])
+    assert third - second >= timedelta(seconds=0.5)
+    assert fourth - third >= timedelta(seconds=1)
+    assert third - first < timedelta(seconds=30), "the second one is started at once"
 
 
 def test_a_worker_that_can_never_run_ends_the_master(tmp_path: Path) -> None:
