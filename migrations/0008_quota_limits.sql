@@ -212,7 +212,8 @@ LANGUAGE sql STABLE AS $$
       FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box ORDER BY f.folder_id
 $$;
 
--- Sets the counters of a mailbox's folders and its usage to what is there. Returns what usage was off by.
+-- Sets the counters of a mailbox's folders and its usage to what is there; one that has lost its quota gets one without
+-- limits. Returns what usage was off by.
 CREATE FUNCTION recount_mailbox(org bigint, box bigint, OUT storage_off bigint, OUT messages_off bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -223,6 +224,7 @@ BEGIN
     PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id IN
         (SELECT f.group_id FROM folders f WHERE f.organization_id = org AND f.mailbox_id = box)
       ORDER BY g.group_id FOR NO KEY UPDATE;
+    INSERT INTO quotas (organization_id, mailbox_id) VALUES (org, box) ON CONFLICT DO NOTHING;
     SELECT * INTO seen FROM quotas WHERE organization_id = org AND mailbox_id = box;
     PERFORM lock_stripes(org, r) FROM unnest(array_remove(ARRAY[seen.user_root, seen.domain_root], NULL)) r;
     SELECT * INTO q FROM quotas WHERE organization_id = org AND mailbox_id = box FOR NO KEY UPDATE;

@@ -43,8 +43,7 @@ class Root:
     @property
     def percent(self) -> int:
         """How much is used, of whatever is nearest to its limit."""
-        pairs = ((self.storage_used, self.storage_limit), (self.messages_used, self.message_limit))
-        return max((100 * used // limit if limit else 100 for used, limit in pairs if limit is not None), default=0)
+        return quotas.percent_used(self) or 0
 
 
 @contextmanager

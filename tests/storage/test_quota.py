@@ -412,6 +412,18 @@ def test_a_recount_finds_and_mends_what_is_wrong(store: Store, user: Account) ->
     assert quota_roots.mend(store.database, None) == []
 
 
+def test_a_mailbox_that_has_lost_its_quota_gets_one(store: Store, user: Account) -> None:
+    limit(store, "example.com", storage=10_000)
+    user.append("INBOX", [letter()])
+    store.database.execute("DELETE FROM quotas WHERE messages_used = 1")
+    with pytest.raises(errors.NoTarget):
+        user.append("INBOX", [letter()])
+    assert drift(store) == [("user@example.com", "quotas", 0, 1)]
+    quota_roots.mend(store.database, None)
+    user.append("INBOX", [letter()])
+    assert used(store, USER) == used(store, "example.com") == (2000, 2)
+
+
 def test_a_recount_mends_the_root_of_a_domain(store: Store, user: Account) -> None:
     limit(store, "example.com", storage=10_000)
     user.append("INBOX", [letter()])
