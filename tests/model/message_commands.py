@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.model import deeds
 from tests.model.commands import Commands, Name
-from tests.model.names import Refused, find
+from tests.model.names import Refused, find, listing
 from tests.model.session import Session
 from tests.model.stage import SIZES, date_of, octets
 from tests.model.told import members
@@ -27,6 +27,19 @@ KEYS: dict[str, Callable[[int, frozenset[str], int], bool]] = {
 
 class MessageCommands(Commands):
     """s: the number of a session; picks: any numbers, which some of its messages are chosen by."""
+
+    def chosen(self, session: Session, picks: list[int]) -> list[int]:
+        """Sequence numbers in what is open; where there is none, the session opens one of its mailboxes first."""
+        if not session.told.uids:
+            listed = listing(self.world, session.person)
+            readable = [
+                name for name, one in listed.items() if "r" in one.rights and any(f.messages for f in one.folders)
+            ]
+            if readable:
+                self.select(
+                    self.stage.sessions.index(session), sorted(listed).index(readable[picks[0] % len(readable)]), False
+                )
+        return session.chosen(picks)
 
     def append(self, s: int, to: Name, content: int, flags: set[str]) -> None:
         session = self.stage.sessions[s]
@@ -73,7 +86,7 @@ class MessageCommands(Commands):
 
     def store(self, s: int, picks: list[int], uid: bool, op: str, flags: set[str], silent: bool) -> None:
         session = self.stage.sessions[s]
-        if not (numbers := session.chosen(picks)):
+        if not (numbers := self.chosen(session, picks)):
             return
         messages, uids = session.messages(numbers), [session.told.uids[number - 1] for number in numbers]
         what = f"{op.strip('=')}FLAGS{'.SILENT' if silent else ''} ({' '.join(sorted(flags))})"
@@ -123,7 +136,7 @@ class MessageCommands(Commands):
         """COPY and MOVE."""
         session = self.stage.sessions[s]
         name = self.name_of(session, to)
-        if not (numbers := session.chosen(picks)):
+        if not (numbers := self.chosen(session, picks)):
             return
         source = session.messages(numbers)
         old = [message.uid for _, message in source]
@@ -143,7 +156,7 @@ class MessageCommands(Commands):
     def read(self, s: int, picks: list[int]) -> None:
         r"""FETCH of a body sets \Seen."""
         session = self.stage.sessions[s]
-        if numbers := session.chosen(picks):
+        if numbers := self.chosen(session, picks):
             there = session.messages(numbers)
             reply = session.command(f"FETCH {session.spelled(numbers, False)} (UID BODY[TEXT])")
             assert reply.status == "OK", reply

@@ -25,8 +25,10 @@ class Step(NamedTuple):
 SESSIONS = st.integers(0, 3)
 WHERE = st.sampled_from(["", "home", "work", "more", "alice's", "alice's work", "bob's", "desk"])
 PATHS = st.sampled_from(["INBOX", "A", "A/B", "Sent", "inbox/C", "A/B/B", "DOMAIN/A"])
-NAMES = st.one_of(st.integers(0, 60), st.tuples(WHERE, PATHS))
+ANY_NAMES = st.tuples(WHERE, PATHS)
+NAMES = st.integers(0, 5).flatmap(lambda one: st.integers(0, 60) if one else ANY_NAMES)
 FLAGS = st.sets(st.sampled_from(["\\Seen", "\\Deleted", "\\Flagged", "\\Answered", "Blue", "$Label1"]), max_size=3)
+DELETED = st.just({"\\Deleted"})
 PICKS = st.lists(st.integers(0, 15), min_size=1, max_size=4)
 RIGHTS = st.one_of(
     st.sampled_from(["", "lr", "lrswite", ALL]),
@@ -39,29 +41,39 @@ def step(verb: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[St
     return st.fixed_dictionaries({"s": SESSIONS, **arguments}).map(lambda chosen: Step(verb, chosen))
 
 
-STEPS = st.one_of(
+def often(times: int, strategy: st.SearchStrategy[Step]) -> list[st.SearchStrategy[Step]]:
+    return [strategy] * times
+
+
+KINDS = [
     st.just(Step("nothing", {})),
-    step("append", to=NAMES, content=st.integers(0, CONTENTS - 1), flags=FLAGS),
-    step("select", name=NAMES, examine=ONE_OR_OTHER),
-    step("select", name=NAMES, examine=st.just(False)),
+    *often(4, step("append", to=NAMES, content=st.integers(0, CONTENTS - 1), flags=FLAGS)),
+    *often(3, step("select", name=NAMES, examine=st.just(False))),
+    step("select", name=NAMES, examine=st.just(True)),
     step("leave", closing=ONE_OR_OTHER),
-    step("come_back", pick=st.integers(0, 9)),
-    step("store", picks=PICKS, uid=ONE_OR_OTHER, op=st.sampled_from("+-="), flags=FLAGS, silent=ONE_OR_OTHER),
-    step("store", picks=PICKS, uid=ONE_OR_OTHER, op=st.just("+"), flags=st.just({"\\Deleted"}), silent=ONE_OR_OTHER),
-    step("expunge", picks=st.one_of(st.none(), PICKS)),
-    step("transfer", picks=PICKS, uid=ONE_OR_OTHER, to=NAMES, moving=ONE_OR_OTHER),
-    step("transfer", picks=PICKS, uid=ONE_OR_OTHER, to=NAMES, moving=ONE_OR_OTHER),
-    step("read", picks=PICKS),
-    step("search", key=st.sampled_from(sorted(KEYS))),
-    step("create", name=NAMES),
+    *often(3, step("come_back", pick=st.integers(0, 9))),
+    *often(6, step("store", picks=PICKS, uid=ONE_OR_OTHER, op=st.sampled_from("+-="), flags=FLAGS, silent=ONE_OR_OTHER)),
+    *often(2, step("store", picks=PICKS, uid=ONE_OR_OTHER, op=st.just("+"), flags=DELETED, silent=ONE_OR_OTHER)),
+    *often(2, step("expunge", picks=st.one_of(st.none(), PICKS))),
+    *often(6, step("transfer", picks=PICKS, uid=ONE_OR_OTHER, to=NAMES, moving=ONE_OR_OTHER)),
+    *often(2, step("read", picks=PICKS)),
+    *often(2, step("search", key=st.sampled_from(sorted(KEYS)))),
+    *often(2, step("create", name=NAMES)),
     step("delete", name=NAMES),
     step("subscription", name=NAMES, subscribing=ONE_OR_OTHER),
-    step("rename", old=NAMES, new=NAMES),
-    step("rename", old=NAMES, new=st.tuples(WHERE, PATHS)),
-    step("set_access", name=NAMES, who=st.integers(0, 2), op=st.sampled_from("+-="), rights=RIGHTS),
+    *often(3, step("rename", old=NAMES, new=ANY_NAMES)),
+    *often(3, step("set_access", name=NAMES, who=st.integers(0, 2), op=st.sampled_from("+-="), rights=RIGHTS)),
     step("change_mode", unified=ONE_OR_OTHER),
-    step("nap", steps=st.integers(1, 8)),
-)  # fmt: skip
+    *often(2, step("nap", steps=st.integers(1, 8))),
+]  # fmt: skip
+STEPS = st.integers(0, len(KINDS) - 1).flatmap(KINDS.__getitem__)
+
+
+BEGINNING = [
+    (0, "", "INBOX"), (0, "", "INBOX"), (0, "", "INBOX"), (0, "work", "INBOX"), (0, "work", "INBOX"), (0, "", "A"),
+    (0, "work", "A"), (0, "more", "INBOX"), (1, "", "INBOX"), (1, "", "INBOX"), (1, "work", "INBOX"), (1, "desk", "INBOX"),
+    (1, "desk", "INBOX"),
+]  # fmt: skip
 
 
 class Play(MessageCommands, MailboxCommands):
@@ -78,17 +90,11 @@ class Play(MessageCommands, MailboxCommands):
     def begin(self) -> None:
         for where, path in [("", "A"), ("work", "A"), ("work", "A/B")]:
             self.create(0, (where, path))
-        for where, path in [
-            ("", "INBOX"),
-            ("work", "INBOX"),
-            ("work", "A"),
-            ("", "A"),
-            ("desk", "INBOX"),
-            ("", "INBOX"),
-        ]:
-            self.append(0, (where, path), self.dates % CONTENTS, {"\\Seen"} if self.dates % 2 else {"\\Flagged"})
+        for session, where, path in BEGINNING:
+            flags = {"\\Seen", "\\Deleted"} if self.dates % 2 else {"\\Flagged", "Blue"}
+            self.append(session, (where, path), self.dates % CONTENTS, flags)
         self.agrees()
-        for number, name in enumerate([("", "INBOX"), ("alice's", "INBOX"), ("work", "A"), ("desk", "INBOX")]):
+        for number, name in enumerate([("", "INBOX"), ("alice's", "INBOX"), ("", "INBOX"), ("", "INBOX")]):
             self.select(number, name, False)
 
     def agrees(self) -> None:

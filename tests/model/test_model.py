@@ -18,7 +18,7 @@ from tests.running.server import Demo, Node
 SECONDS = float(os.environ.get("IMAPD_MODEL_SECONDS", "0"))
 AT_MOST_SECONDS = 30.0  # in `make test`, where the machine has other things to do
 FIRST_SEED = int(os.environ.get("IMAPD_MODEL_SEED", "1"))
-WORLDS = 10
+WORLDS = 25
 LENGTH = 60
 
 
