@@ -52,19 +52,35 @@ class Draft:
     binary: bool = False
 
 
-class Keeper(Protocol):
-    """Where the messages go: mail/account.py's Target."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Octets that the server itself has: in memory, or spooled."""
 
-    folder_id: int
-    keep_mask: int
-    keep_words: bool
-    reader: int | None
+    data: bytes = b""
+    spool: Spool | None = None
+
+    @property
+    def size(self) -> int:
+        return self.spool.size if self.spool else len(self.data)
+
+
+class Keeper(Protocol):
+    """Where the messages go, and what of their flags comes along; mail/account.py's Target is one."""
+
+    @property
+    def folder_id(self) -> int: ...
+    @property
+    def keep_mask(self) -> int: ...
+    @property
+    def keep_words(self) -> bool: ...
+    @property
+    def reader(self) -> int | None: ...
 
 
 def append(
     node: Node,
     organization_id: int,
-    target: Any,
+    target: Keeper,
     drafts: Sequence[Draft],
     now: int,
     replaced: tuple[View, int] | None = None,
@@ -79,7 +95,7 @@ def append(
 def _append(
     node: Node,
     organization_id: int,
-    target: Any,
+    target: Keeper,
     drafts: Sequence[Draft],
     now: int,
     replaced: tuple[View, int] | None,
@@ -107,15 +123,6 @@ def _append(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A message that is stored otherwise than it came."""
-
-    data: bytes
-    spool: Any
-    size: int
-
-
 def _storable(node: Node, draft: Draft, made: ExitStack) -> Draft:
     """The draft as it can be stored, and sent to any client. What is made for it goes when `made` ends."""
     if not draft.binary:
@@ -127,12 +134,11 @@ def _storable(node: Node, draft: Draft, made: ExitStack) -> Draft:
         if pieces is None:
             return draft
         if spool is None:
-            data = b"".join(pieces)
-            return replace(draft, literal=Rewritten(data, None, len(data)))
+            return replace(draft, literal=Held(b"".join(pieces)))
         rewritten = node.blobs.spool()
         made.callback(rewritten.close)
         node.offload(_write, rewritten, pieces)
-        return replace(draft, literal=Rewritten(b"", rewritten, rewritten.size))
+        return replace(draft, literal=Held(spool=rewritten))
     finally:
         if isinstance(octets, mmap):
             octets.close()

@@ -7,8 +7,6 @@ BITS = {"\\Answered": 1, "\\Flagged": 2, "\\Deleted": 4, "\\Seen": 8, "\\Draft":
 ALL_BITS = 31
 ANSWERED, FLAGGED, DELETED, SEEN, DRAFT = BITS.values()
 
-NAMES = {bit: name for name, bit in BITS.items()}
-
 
 def split(flags: Iterable[str]) -> tuple[int, list[str]]:
     """Flags as the bits of system flags and a list of keywords."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from imapd import errors
 from imapd.mail import delivery, flags
 from imapd.mail.account import Target
-from imapd.mail.delivery import Draft
+from imapd.mail.delivery import Draft, Held
 from imapd.mail.mime.transfer import without_binary
 from imapd.mail.namespaces import DELIMITER, UNIFIED, check_new, inbox_folded
 from imapd.storage import carrying, folders
@@ -42,18 +42,6 @@ class Letter(Protocol):
     def zone(self) -> int: ...
     @property
     def problem(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Octets in memory, as delivery takes them."""
-
-    data: bytes
-    spool: Any = None
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from typing import Any
 
 from imapd import audit, log
 from imapd.mail import delivery
-from imapd.mail.delivery import Draft
+from imapd.mail.delivery import Draft, Held
 from imapd.settings import Quota, Settings
 from imapd.storage import quotas
 from imapd.storage.blobs import BlobStore
@@ -44,15 +44,6 @@ $percent % of what $what may hold are used:
 
 When it is full, new mail for it is refused. Delete what is not needed any more, and empty the trash.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Octets:
-    """A message in memory."""
-
-    data: bytes
-    size: int
-    spool: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +120,7 @@ class Teller:
         groups = set()
         for inbox in inboxes:
             octets = message(template(self.settings.quota), crossing, usage, inbox.address)
-            draft = Draft(Octets(octets, len(octets)))
+            draft = Draft(Held(octets))
             now = int(datetime.now(UTC).timestamp())
             groups.add(delivery.append(store, crossing.organization_id, Target(inbox.folder_id), [draft], now).group_id)
         return groups

@@ -340,10 +340,6 @@ class Connection:
         self._tls = tls
         self.is_tls = True
 
-    @property
-    def tls_version(self) -> str | None:
-        return self._tls.version() if self._tls else None
-
     # Compression
 
     @property

@@ -59,9 +59,6 @@ class TlsStream:
             pass
         self._send()
 
-    def version(self) -> str | None:
-        return self._object.version()
-
     def _feed(self) -> bool:
         octets = self._read()
         if octets is None:

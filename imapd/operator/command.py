@@ -22,10 +22,6 @@ from imapd.storage.schema import SchemaError
 EXIT_FAILED = 1
 
 
-class Failed(Exception):
-    """Anything else that is told in one line."""
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
     """IMAP server for organisations whose people have addresses in several domains."""

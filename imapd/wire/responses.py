@@ -311,13 +311,6 @@ class No(Ok):
 
 
 @dataclass(frozen=True)
-class Bad(Ok):
-    """An error that belongs to no command."""
-
-    condition = b"BAD"
-
-
-@dataclass(frozen=True)
 class Bye(Ok):
     """The connection ends."""
 
@@ -333,16 +326,6 @@ class Continue:
     def encode(self, utf8: bool = False) -> bytes:
         # An empty challenge is "+ " with its space: clients look for both (RFC 3501, section 7.5).
         return b"+ %b\r\n" % (encode.text(self.text, utf8) if self.text else b"")
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Whole response lines that are octets already."""
-
-    octets: bytes
-
-    def encode(self, utf8: bool = False) -> bytes:
-        return self.octets
 
 
 def condition(word: bytes, code: bytes | None, text: str, utf8: bool = False) -> bytes:

@@ -56,11 +56,6 @@ class Part:
         self.fields: headers.Fields = []
         self.first: dict[bytes, bytes] = {}
 
-    @property
-    def is_message(self) -> bool:
-        """Whether it is the message itself, or what a message/rfc822 part holds."""
-        return self.parent is None or self.parent.kind == MESSAGE
-
 
 def scan(octets: Octets) -> list[Part]:
     """All parts in the order of their headers; the first is the message."""
