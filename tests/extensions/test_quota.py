@@ -109,6 +109,14 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("roots", "of_inbox", "said", "untagged", "tagged"), EXAMPLES)
 def test_examples_of_rfc9208(monkeypatch, roots, of_inbox, said, untagged, tagged):
+    """
+    shows: RFC 9208 4.1.1
+    shows: RFC 9208 4.1.2
+    shows: RFC 9208 4.1.3
+    shows: RFC 9208 4.1.4
+    shows: RFC 9208 4.2.1
+    shows: RFC 9208 4.2.2 1-2
+    """
     monkeypatch.setattr(fake_mail, "NUMBERS", replace(fake_mail.NUMBERS, messages=12, deleted=4, deleted_size=8))
     some = client(*roots, **{"INBOX": of_inbox} if of_inbox is not None else {"comp.mail.mime": []})
     some.account.quotas.fixed = {"!partition/sda4"}
@@ -133,7 +141,10 @@ def fail(*_):
 
 
 def test_examples_of_rfc9208_4_3_1_overquota():
-    """shows: RFC 9051 7.1 OVERQUOTA"""
+    """
+    shows: RFC 9051 7.1 OVERQUOTA
+    shows: RFC 9208 4.3.1 1-3
+    """
     # Example 1: the message does not fit; a large one is refused before it is sent.
     some = client()
     said = f"A003 APPEND saved-messages (\\Seen) {{{len(LETTER)}}}\r\n"
