@@ -25,6 +25,7 @@ from imapd.cluster.wakeups import Wakeups
 from imapd.mail.account import Account
 from imapd.mail.index import Indexes
 from imapd.mail.review import Review
+from imapd.mail.turns import Turns
 from imapd.metrics import Metrics
 from imapd.settings import Settings
 from imapd.storage.blobs import BlobStore
@@ -55,6 +56,7 @@ class Node:
     authenticator: Authenticator
     indexes: Indexes
     audit: Audit
+    searches: Turns
     offload: Callable[..., Any]
     started: list[Any]
 
@@ -86,8 +88,8 @@ class Node:
             service.start(gevent.spawn)
         indexes = Indexes(database, wakeups)
         return cls(
-            settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit, offload,
-            started,
+            settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit,
+            Turns(settings.limits.searches_per_user), offload, started,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -91,6 +91,7 @@ class Limits:
     idle_seconds: int = 1800
     output_stall_seconds: int = 300
     search_terms: int = 1000
+    searches_per_user: int = 4
     search_depth: int = 64
     folders_per_mailbox: int = 10000
     name_octets: int = 1000

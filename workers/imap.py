@@ -20,7 +20,7 @@ import gevent.socket
 from imapd import log
 from imapd.metrics import Metrics
 from imapd.net import farewells
-from imapd.net.connection import Connection
+from imapd.net.connection import AT_WORK, Connection
 from imapd.net.tls import Certificates
 from imapd.settings import Settings
 from workers.channel import ALIVE, AUTHENTICATED, CONNECTION, DRAIN, ENDED, RETIRE, Arrival, Channel, Identity, arrival
@@ -150,6 +150,8 @@ class Worker:
             if ticks % _TICKS_A_SECOND == 0:
                 self._each_second(now)
             ticks += 1
+            for connection in list(AT_WORK):
+                connection.look()
             if self._leave_at < float("inf"):
                 for connection in list(self._connections):
                     connection.end(farewells.SHUTTING_DOWN)

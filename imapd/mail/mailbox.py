@@ -23,6 +23,7 @@ from imapd.mail.thread import Threads
 from imapd.mail.tracker import NOTHING, Told, Tracker
 from imapd.storage import contents, messages
 from imapd.storage.messages import View
+from imapd.storage.pool import Running
 
 if TYPE_CHECKING:
     from imapd.mail.account import Account, Appended, Draft
@@ -52,8 +53,8 @@ class Mailbox:
     """One session's selected mailbox. `view` is what the client has been told; pending() moves it on."""
 
     __slots__ = (
-        "_account", "_counts_recent", "_index", "_read_only_asked", "_tracker", "_which", "mailbox_id", "name",
-        "progress", "quota_warned", "read_only", "rights", "shared", "uid_validity",
+        "_account", "_counts_recent", "_index", "_read_only_asked", "_running", "_tracker", "_which", "mailbox_id",
+        "name", "progress", "quota_warned", "read_only", "rights", "shared", "uid_validity",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +82,7 @@ class Mailbox:
         self.quota_warned = 0  # the highest threshold, in percent, that a quota of it had reached when it was opened
         self._counts_recent = counts_recent
         self.progress: tuple[int | None, int | None] = search.NO_PROGRESS  # of a long search: done, of how many
+        self._running: Running | None = None  # a search
         self._index: Index = account.node.indexes.acquire(which, uid_validity)
         try:
             self._tracker = self._opened(recent if counts_recent else 0, newest_modseq)
@@ -379,8 +381,25 @@ class Mailbox:
         return [known.get(uid) for uid in uids]
 
     def matching(self, content_ids: Iterable[int], tests: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
+        """storage.contents.matching(), in turn with what else the user searches. Raises also errors.InUse where it was
+        called off."""
         self._need_read()
-        return contents.matching(self._account.database, self._which.organization_id, list(content_ids), tests)
+        account = self._account
+        self._running = running = Running()
+        try:
+            with account.node.searches.turn(account.user_id):
+                if running.is_called_off:
+                    raise errors.InUse
+                return contents.matching(
+                    account.database, self._which.organization_id, list(content_ids), tests, running
+                )  # fmt: skip
+        finally:
+            self._running = None
+
+    def call_off(self) -> None:
+        """Nobody waits any more for what is being searched."""
+        if self._running is not None and not self._running.is_called_off:
+            self._account.node.offload(self._running.call_off)
 
     def contents(self, content_ids: Iterable[int], columns: Sequence[str]) -> dict[int, tuple[Any, ...]]:
         """Columns of `contents` by content id; asks the store for those only that nobody has asked for lately. Raises

@@ -8,13 +8,15 @@ second greenlet, no timer (the worker sweeps the deadlines once a second, see sw
 from __future__ import annotations
 
 import ipaddress
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gevent import getcurrent
+from gevent import getcurrent, spawn_raw
 from gevent.hub import get_hub
+from gevent.monkey import get_original
 
 from imapd import log
 from imapd.net import farewells
@@ -29,6 +31,8 @@ _FLUSH_AT = 32 << 10
 REPORT_SECONDS = 10  # RFC 9585 section 4: not so often that it is a burden
 _REST_SECONDS = 30  # after so long without a command a compressed connection gives memory back
 _TURN_SECONDS = 0.01  # so long one client is served while others wait
+_poll = get_original("select", "poll")
+_GONE = select.POLLHUP | select.POLLERR
 _SCRATCH = memoryview(bytearray(64 << 10))  # every recv of the worker goes through it: nobody switches meanwhile
 
 
@@ -41,9 +45,9 @@ class Connection:
 
     __slots__ = (
         "_ahead", "_authenticated", "_certificates", "_closed", "_deadline", "_deflate", "_ended", "_farewell", "_hub",
-        "_left", "_limits", "_listens_since", "_login_until", "_out", "_out_octets", "_reader", "_report", "_report_at",
-        "_socket", "_tls", "_turn_began", "_waiting", "_woken", "in_command", "is_loopback", "is_tls", "listener",
-        "peer", "received_at",
+        "_left", "_left_early", "_limits", "_listens_since", "_login_until", "_out", "_out_octets", "_probed",
+        "_reader", "_report", "_report_at", "_socket", "_tls", "_turn_began", "_waiting", "_woken", "in_command",
+        "is_loopback", "is_tls", "listener", "peer", "received_at",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +87,8 @@ class Connection:
         self._left = b""  # octets for the socket that it did not take at once
         self._report: Callable[[], bytes] | None = None
         self._report_at = NEVER
+        self._left_early: Callable[[], None] | None = None
+        self._probed = False
         _set_options(plain)
 
     # Reading
@@ -230,6 +236,7 @@ class Connection:
             return
         self._closed = self._ended = True
         self._out.clear()
+        AT_WORK.discard(self)
         self._reader.stop()
         self._reader.close()
         self._socket.close()
@@ -267,10 +274,32 @@ class Connection:
         for start in range(0, len(view), RECORD_OCTETS):
             yield self._tls.encrypt(view[start : start + RECORD_OCTETS])
 
-    def report(self, line: Callable[[], bytes] | None) -> None:
-        """As long as a command works and says nothing, `line()` goes to the client now and then. None: it is done."""
+    def report(self, line: Callable[[], bytes] | None, left: Callable[[], None] | None = None) -> None:
+        """As long as a command works and says nothing, `line()` goes to the client now and then. None: it is done.
+        left: called, in a greenlet of its own, when the client has gone meanwhile."""
         self._report = line
         self._report_at = time.monotonic() + REPORT_SECONDS if line else NEVER
+        self._left_early = left
+        self._probed = False
+        (AT_WORK.add if line else AT_WORK.discard)(self)
+
+    def look(self) -> None:
+        """Called some times a second for every connection AT_WORK: nobody reads what the client sends, nor its end."""
+        if self._closed or self._report is None:
+            AT_WORK.discard(self)
+            return
+        poll = _poll()
+        poll.register(self._socket.fileno(), select.POLLRDHUP)
+        events = poll.poll(0)
+        if not events:
+            return
+        if events[0][1] & _GONE:
+            if self._left_early is not None:
+                spawn_raw(self._left_early)
+        elif not self._probed:
+            # It sends no more, and may yet wait for its answer. If it does not, a line of ours brings that to light.
+            self._probed = True
+            self._say_now(self._report())
 
     def _say_now(self, octets: bytes) -> None:
         """What is collected and this, as far as the client takes it at once: for the sweep, while the session waits for
@@ -397,6 +426,10 @@ class Connection:
             self._say_now(self._report())
         if self._deflate and now >= self.received_at + _REST_SECONDS:
             self._deflate.rest()
+
+
+AT_WORK: set[Connection] = set()
+"""Of this worker: those whose command works, and says nothing."""
 
 
 def _set_options(plain: socket.socket) -> None:

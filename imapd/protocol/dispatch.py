@@ -144,7 +144,7 @@ def _run(session: Session, registered: Command, args: Any) -> Done | None:
     octets = b"\r\n"
     reports = registered.reports_progress
     if reports:
-        session.connection.report(session.in_progress)
+        session.connection.report(session.in_progress, session.left)
     try:
         while True:
             output = next(handler)

@@ -231,6 +231,11 @@ class Session:
         code = b"INPROGRESS (%b %b %b)" % (quoted(self.tag), done, total)
         return Ok("Still at work.", code).encode(self.utf8)
 
+    def left(self) -> None:
+        """The client has gone in the middle of a command: what it has asked for is for nobody any more."""
+        if self.selected is not None:
+            self.selected.call_off()
+
     def read_line(self) -> bytes:
         """A line that is no command, when the client sends it; everything said so far is sent before."""
         while (line := self.framer.next_line()) is None:

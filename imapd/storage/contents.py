@@ -8,7 +8,7 @@ from typing import Any
 from psycopg2 import extensions
 
 from imapd.storage.messages import Appended, View
-from imapd.storage.pool import Database, Prepared
+from imapd.storage.pool import Database, Prepared, Running
 
 
 # bytea as bytes, wherever it comes from: a memoryview over a larger buffer would keep the whole answer alive.
@@ -149,7 +149,11 @@ DAY_SECONDS = 86400
 
 
 def matching(
-    database: Database, organization_id: int, content_ids: Collection[int], tests: Iterable[tuple[str, ...]]
+    database: Database,
+    organization_id: int,
+    content_ids: Collection[int],
+    tests: Iterable[tuple[str, ...]],
+    running: Running | None = None,
 ) -> list[tuple[Any, ...]]:
     """(content_id, answer to each test): only rows where one is not false; null where there is no date to compare."""
     asked, params = [], []
@@ -162,7 +166,7 @@ def matching(
         " WHERE organization_id = %s AND content_id = ANY(%s)) answers"
         " WHERE NOT (answers IS NOT DISTINCT FROM ROW(answers.content_id" + ", false" * len(asked) + "))"
     )
-    return database.rows(statement, [*params, organization_id, list(content_ids)])
+    return database.rows(statement, [*params, organization_id, list(content_ids)], running)
 
 
 def _question(test: tuple[str, ...]) -> tuple[str, list[Any]]:

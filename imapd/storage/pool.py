@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -85,11 +85,40 @@ Sql = str | Prepared
 
 
 class Connection(psycopg2.extensions.connection):
-    """Knows what it has planned."""
+    """Knows what it has planned, and whether it may be used again."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.prepared: set[str] = set()
+        self.is_spent = False
+
+
+class Running:
+    """A statement that somebody else may call off, before it begins or while it runs."""
+
+    __slots__ = ("_connection", "is_called_off")
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self.is_called_off = False
+
+    def call_off(self) -> None:
+        """Tells PostgreSQL, on a connection of its own: from a native thread."""
+        self.is_called_off = True
+        if (connection := self._connection) is not None:
+            with suppress(psycopg2.Error):
+                connection.cancel()
+
+    @contextmanager
+    def on(self, connection: Connection) -> Iterator[None]:
+        """It runs on this connection."""
+        self._connection = connection
+        try:
+            yield
+        finally:
+            self._connection = None
+            # The word may arrive only now, and would end what somebody else has begun on it.
+            connection.is_spent = self.is_called_off
 
 
 class How(NamedTuple):
@@ -137,9 +166,9 @@ class Database:
         self._wait_seconds = wait_seconds
         self.statements = 0  # since the start: what tests hold commands to
 
-    def rows(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+    def rows(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = (), running: Running | None = None) -> list[Row]:
         """All rows of one statement, which is its own transaction."""
-        return self._run(sql, params, fetch=True)
+        return self._run(sql, params, fetch=True, running=running)
 
     def row(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         """The first row of one statement, or None."""
@@ -186,10 +215,10 @@ class Database:
         while self._free:
             self._free.pop().close()
 
-    def _run(self, sql: Sql, params: Any, fetch: bool) -> list[Row]:
+    def _run(self, sql: Sql, params: Any, fetch: bool, running: Running | None = None) -> list[Row]:
         for attempt in range(ATTEMPTS):
             try:
-                with self._connection(sql) as connection:
+                with self._connection(sql) as connection, running.on(connection) if running else nullcontext():
                     return self._statement(connection, sql, params, fetch)
             except psycopg2.Error as error:
                 if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
@@ -244,7 +273,9 @@ class Database:
         return self._free.pop()
 
     def _give_back(self, connection: Connection) -> None:
-        if connection.closed:
+        if connection.is_spent:
+            connection.close()
+        elif connection.closed:
             # The server went away, or changed: what lies in the pool is most likely as dead as this one.
             self.close()
         else:

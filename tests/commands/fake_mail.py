@@ -39,7 +39,7 @@ class Connection:
     def authenticated(self):
         pass
 
-    def report(self, line):
+    def report(self, line, left=None):
         pass
 
 

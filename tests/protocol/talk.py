@@ -61,7 +61,7 @@ class Connection:
         self.is_tls = True
         self.sent.append(b"<TLS>\r\n")
 
-    def report(self, line):
+    def report(self, line, left=None):
         self.reporting = line
 
     def start_compression(self):

@@ -11,6 +11,7 @@ import psycopg2
 
 from imapd.mail.account import Account
 from imapd.mail.index import Indexes
+from imapd.mail.turns import Turns
 from imapd.settings import Settings
 from imapd.storage import credentials, grants, provision
 from imapd.storage.addresses import address
@@ -74,6 +75,7 @@ class Store:
             wakeups=wakeups,
             control=SimpleNamespace(publish=lambda kind, id: None),
             indexes=Indexes(self.database, wakeups),
+            searches=Turns(4),
             offload=lambda function, *args: function(*args),
             audit=SimpleNamespace(record=lambda *_, **__: None),
             metrics=SimpleNamespace(command=lambda *_: None, auth_attempt=lambda *_: None),
