@@ -54,8 +54,11 @@ class Reply:
 class Client:
     """One connection. Every read has a deadline: a server that does not answer is a failure, not a hang."""
 
-    def __init__(self, host: str, port: int, tls: bool = False, timeout_seconds: float = 20):
-        self.socket = socket.create_connection((host, port), timeout=timeout_seconds)
+    def __init__(self, host: str, port: int, tls: bool = False, timeout_seconds: float = 20, source: str = ""):
+        """source: the address to come from, of those that this machine has; loopback has millions."""
+        self.socket = socket.create_connection(
+            (host, port), timeout=timeout_seconds, source_address=(source, 0) if source else None
+        )
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.timeout_seconds = timeout_seconds
         self._buffer = bytearray()

@@ -52,8 +52,11 @@ class Running:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         if wait:
-            wait_for(self.greets, START_SECONDS, f"a greeting; it said: {self.end_of_log()}")
-            wait_for(lambda: len(self.ready_workers()) >= self.worker_count, START_SECONDS, "all workers")
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        wait_for(self.greets, START_SECONDS, f"a greeting; it said: {self.end_of_log()}")
+        wait_for(lambda: len(self.ready_workers()) >= self.worker_count, START_SECONDS, "all workers")
 
     def stop(self) -> int:
         """SIGTERM, and what the process said by its exit code."""
