@@ -6,7 +6,7 @@
 -- A row's place is looked up where it is (ctid holds: every writer of messages has locked the group before). Left to
 -- its guesses, the planner would join by reading the table: so some functions take its other ways from it.
 
--- Takes `number` uids and a modseq of a group. Raises IM003 where the 32 bits of a uid are used up.
+-- Takes `number` uids and a modseq of a group. Raises IM009 where the 32 bits of a uid are used up.
 CREATE FUNCTION take_uids(org bigint, grp bigint, number bigint, OUT first bigint, OUT now_modseq bigint,
                           OUT validity bigint)
 LANGUAGE plpgsql AS $$
@@ -14,8 +14,8 @@ BEGIN
     UPDATE folder_groups g SET uid_next = g.uid_next + number, modseq = g.modseq + 1
      WHERE g.organization_id = org AND g.group_id = grp
     RETURNING g.uid_next - number, g.modseq, g.uid_validity INTO first, now_modseq, validity;
-    IF first + number > 4294967295 THEN
-        RAISE EXCEPTION 'no uid left' USING ERRCODE = 'IM003';
+    IF first + number - 1 > 4294967295 THEN
+        RAISE EXCEPTION 'no uid left' USING ERRCODE = 'IM009', DETAIL = grp::text;
     END IF;
 END $$;
 

@@ -16,6 +16,7 @@ from imapd.protocol.states import AUTHENTICATED_UP, SELECTED
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Exists, Flags, List, Ok, Output, Recent, oldname
+from imapd.wire.sequence import LARGEST
 
 if TYPE_CHECKING:
     from imapd.mail.mailbox import Mailbox
@@ -107,7 +108,7 @@ def description(session: Session, mailbox: Mailbox) -> Iterator[Output]:
         if mailbox.first_unseen is not None:
             yield Ok("First unseen.", b"UNSEEN %d" % mailbox.first_unseen)
     yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + encode.flags(mailbox.permanent_flags))
-    yield Ok("Predicted next UID.", b"UIDNEXT %d" % mailbox.uid_next)
+    yield Ok("Predicted next UID.", b"UIDNEXT %d" % min(mailbox.uid_next, LARGEST))
     yield Ok("UIDs valid.", b"UIDVALIDITY %d" % mailbox.uid_validity)
     for code in CODES:
         if told := code(session, mailbox):

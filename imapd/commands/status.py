@@ -12,6 +12,7 @@ from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire import responses
 from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output
+from imapd.wire.sequence import LARGEST
 
 if TYPE_CHECKING:
     from imapd.mail.account import Status as Numbers
@@ -22,7 +23,7 @@ Item = Callable[["Session", "Numbers"], int | bytes]
 ITEMS: dict[bytes, Item] = {
     b"MESSAGES": lambda session, numbers: numbers.messages,
     b"RECENT": lambda session, numbers: numbers.recent,
-    b"UIDNEXT": lambda session, numbers: numbers.uid_next,
+    b"UIDNEXT": lambda session, numbers: min(numbers.uid_next, LARGEST),  # 32 bits, though there be none left
     b"UIDVALIDITY": lambda session, numbers: numbers.uid_validity,
     b"UNSEEN": lambda session, numbers: numbers.unseen,
 }

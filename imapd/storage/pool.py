@@ -17,7 +17,7 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from imapd import errors
+from imapd import errors, log
 from imapd.storage.hosts import located
 
 Row = tuple[Any, ...]
@@ -328,6 +328,10 @@ def meaning(error: psycopg2.Error) -> Exception:
     """The neutral word for what PostgreSQL said; an error of ours in SQL stays what it is, to be logged."""
     if error.pgcode == "IM001":
         return errors.OverQuota(root=error.diag.message_detail or "")
+    if error.pgcode == "IM009":
+        # Nothing can come into it any more; whoever runs this has to make a new folder of it.
+        log.error("no uid left", folder_group=error.diag.message_detail)
+        return errors.LimitReached("The UIDs of this mailbox are used up.")
     if error.pgcode in MEANING:
         return MEANING[error.pgcode]()
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):

@@ -148,7 +148,7 @@ def test_uids_end_where_they_end(node: Node, watch: Watch, server: Demo) -> None
         database = psycopg2.connect(server.dsn)
         with database, database.cursor() as cursor:
             cursor.execute(
-                "UPDATE folder_groups g SET uid_next = 4294967294 FROM folders f JOIN mailboxes m"
+                "UPDATE folder_groups g SET uid_next = 4294967295 FROM folders f JOIN mailboxes m"
                 " USING (organization_id, mailbox_id)"
                 " WHERE f.group_id = g.group_id AND f.name = 'INBOX' AND m.local_part = %s",
                 (user.partition("@")[0],),
@@ -156,7 +156,11 @@ def test_uids_end_where_they_end(node: Node, watch: Watch, server: Demo) -> None
         database.close()
         answers = [client.command("APPEND INBOX ", Literal(b"Subject: y\r\n\r\n")) for _ in range(2)]
         assert [answer.status for answer in answers] == ["OK", "NO"]
-        assert b"4294967294" in answers[0].code and answers[1].code == b"LIMIT"
-        client.ok("SELECT INBOX")
-        assert len(client.ok("FETCH 1:* UID").lines(b"FETCH")) == 2
+        assert b"4294967295" in answers[0].code and answers[1].code == b"LIMIT"
+        assert client.ok("STATUS INBOX (UIDNEXT)").untagged == [b'STATUS "INBOX" (UIDNEXT 4294967295)']
+        assert b"OK [UIDNEXT 4294967295] Predicted next UID." in client.ok("SELECT INBOX").untagged
+        assert client.command("COPY 1 INBOX").code == b"LIMIT"
+        assert client.ok("UID FETCH 2:* UID").untagged == [b"2 FETCH (UID 4294967295)"]
+        assert client.ok("UID SEARCH ALL").untagged == [b"SEARCH 1 4294967295"]
+    assert b"no uid left" in node.log.read_bytes()
     watch.look()
