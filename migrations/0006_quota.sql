@@ -124,10 +124,13 @@ LANGUAGE sql STABLE AS $$
            level > warned
 $$;
 
--- Looks whether a mailbox has crossed a threshold. The caller holds its row of quotas.
-CREATE FUNCTION note_mailbox_level(org bigint, box bigint) RETURNS void
+-- Looks whether a mailbox has crossed a threshold, when all is done that the transaction does: on its way, a MOVE takes
+-- out what it puts in again.
+CREATE FUNCTION note_mailbox_level() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
+    org bigint := NEW.organization_id;
+    box bigint := NEW.mailbox_id;
     q quotas;
     n record;
 BEGIN
@@ -142,7 +145,14 @@ BEGIN
                                   message_limit)
         VALUES (org, 'm' || box, n.now_warned, q.storage_used, q.storage_limit, q.messages_used, q.message_limit);
     END IF;
+    RETURN NULL;
 END $$;
+CREATE CONSTRAINT TRIGGER note_mailbox_level
+    AFTER UPDATE OF storage_used, messages_used, storage_limit, message_limit ON quotas
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.warned > 0 OR (NEW.storage_limit IS NOT NULL OR NEW.message_limit IS NOT NULL)
+          AND quota_level(NEW.storage_used, NEW.storage_limit, NEW.messages_used, NEW.message_limit) > 0)
+    EXECUTE FUNCTION note_mailbox_level();
 
 -- A message found no room. That counts as 100 %, which usage alone hardly ever reaches, where the threshold below it is
 -- reached: one that is merely too large for the rest does not make a quota full.

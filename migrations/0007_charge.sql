@@ -243,8 +243,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     box bigint;
     more record;
-    got record;
-    lowest integer;
+    is_limited boolean;
 BEGIN
     UPDATE folders f SET messages = f.messages + number, size = f.size + octets, unseen = f.unseen + not_seen,
            deleted = f.deleted + to_delete, deleted_size = f.deleted_size + to_delete_octets,
@@ -260,22 +259,13 @@ BEGIN
      WHERE q.organization_id = org AND q.mailbox_id = box AND q.user_root IS NULL AND q.domain_root IS NULL
        AND (more.octets = 0 OR q.storage_limit IS NULL OR q.storage_used + octets <= q.storage_limit)
        AND (more.number = 0 OR q.message_limit IS NULL OR q.messages_used + number <= q.message_limit)
-    RETURNING q.storage_used, q.storage_limit, q.messages_used, q.message_limit, q.warned INTO got;
+    RETURNING q.storage_limit IS NOT NULL OR q.message_limit IS NOT NULL INTO is_limited;
     IF NOT FOUND THEN
         PERFORM charge_roots(org, box, number, octets, more.number, more.octets);
-        SELECT r.storage_used, r.storage_limit, r.messages_used, r.message_limit, r.warned INTO got
-          FROM quotas r WHERE r.organization_id = org AND r.mailbox_id = box;
+        is_limited := true;
     END IF;
-    IF got.storage_limit IS NULL AND got.message_limit IS NULL THEN
-        RETURN;
-    END IF;
-    IF number < 0 THEN
+    IF number < 0 AND is_limited THEN
         PERFORM note_freed(org, 'm' || box, -number, -octets);
-    END IF;
-    lowest := (quota_thresholds())[1];
-    IF got.warned > 0 OR lowest * got.storage_limit <= got.storage_used * 100
-                      OR lowest * got.message_limit <= got.messages_used * 100 THEN
-        PERFORM note_mailbox_level(org, box);
     END IF;
 END $$;
 

@@ -20,15 +20,6 @@ LANGUAGE sql STABLE AS $$
      WHERE m.organization_id = org AND m.mailbox_id = box
 $$;
 
--- The limits of a mailbox.
-CREATE FUNCTION set_mailbox_quota(org bigint, box bigint, storage bigint, message bigint, folder bigint) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE quotas q SET storage_limit = storage, message_limit = message, folder_limit = folder, refused = false
-     WHERE q.organization_id = org AND q.mailbox_id = box;
-    PERFORM note_mailbox_level(org, box);
-END $$;
-
 -- Makes a root above mailboxes, changes its limits, or removes it (both null). Exact while others write: who makes or
 -- removes a mailbox waits for the lock of the user or domain (the foreign keys take it), who writes for the rows below.
 CREATE FUNCTION set_quota_root(org bigint, r text, storage bigint, message bigint) RETURNS void
@@ -242,7 +233,6 @@ BEGIN
         UPDATE quota_stripes s SET storage_used = s.storage_used - storage_off,
                                    messages_used = s.messages_used - messages_off
          WHERE s.organization_id = org AND s.root IN (q.user_root, q.domain_root) AND s.stripe = 0;
-        PERFORM note_mailbox_level(org, box);
         FOREACH one IN ARRAY array_remove(ARRAY[q.user_root, q.domain_root], NULL) LOOP
             PERFORM divide_room(org, one, 0);
         END LOOP;

@@ -207,7 +207,11 @@ def _set_limits(
     if root[0] == "m":
         if now is None:
             raise errors.NotFound
-        tx.execute("SELECT set_mailbox_quota(%s, %s, %s, %s, %s)", (organization_id, int(root[1:]), *limits))
+        tx.execute(
+            "UPDATE quotas SET storage_limit = %s, message_limit = %s, folder_limit = %s, refused = false"
+            " WHERE organization_id = %s AND mailbox_id = %s",
+            (*limits, organization_id, int(root[1:])),
+        )
     else:
         tx.execute("SELECT set_quota_root(%s, %s, %s, %s)", (organization_id, root, limits.storage, limits.messages))
     return before, limits

@@ -368,6 +368,22 @@ def test_a_threshold_is_noted_once_and_again_after_usage_has_fallen_below_it(
 
 
 @pytest.mark.parametrize(("target", "kind"), [((USER, False), "m"), ((USER, True), "u"), (("example.com", False), "d")])
+def test_what_takes_out_and_puts_in_at_once_crosses_nothing(store: Store, user: Account, target: Any, kind: str) -> None:
+    limit(store, target[0], target[1], storage=10_000)
+    user.append("INBOX", [letter(9700, 1)])
+    with pytest.raises(errors.OverQuota):
+        user.append("INBOX", [letter()])
+    assert events(store) == [(kind, 95), (kind, 100)]
+    user.open("INBOX").move([range(0, 1)], "Archive")
+    user.open("Archive").replace(0, "Drafts", letter(9600))
+    quotas.rearm(store.database)
+    with pytest.raises(errors.OverQuota):
+        user.append("INBOX", [letter()])
+    assert events(store) == [(kind, 95), (kind, 100)]
+    assert user.open("Drafts").quota_warned == 100
+
+
+@pytest.mark.parametrize(("target", "kind"), [((USER, False), "m"), ((USER, True), "u"), (("example.com", False), "d")])
 def test_a_refusal_makes_a_nearly_full_quota_count_as_full(
     store: Store, user: Account, target: Any, kind: str
 ) -> None:
