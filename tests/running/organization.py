@@ -28,9 +28,11 @@ class Organization:
         for domain in (self.home, self.work):
             provision.add_domain(database, self.name, domain)
 
-    def person(self, name: str, *also: str, mode: str | None = None, limits: Limits = UNLIMITED) -> str:
-        """Somebody with a mailbox name@home, and further ones at these addresses."""
-        first = f"{name}@{self.home}"
+    def person(
+        self, name: str, *also: str, domain: str = "", mode: str | None = None, limits: Limits = UNLIMITED
+    ) -> str:
+        """Somebody with a mailbox in a domain, that is home unless it is said, and further ones at these addresses."""
+        first = f"{name}@{domain or self.home}"
         provision.add_user(self.database, address(first), name, self._hash, mode, limits)
         for other in also:
             provision.add_mailbox(self.database, address(other), address(first), limits)

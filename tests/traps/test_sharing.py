@@ -7,7 +7,6 @@ from imapd.errors import Cannot
 from imapd.mail.rights import ALL
 from imapd.storage import provision
 from imapd.storage.addresses import address
-from imapd.storage.grants import UNLIMITED
 from tests.running.organization import Organization
 from tests.running.server import Demo
 
@@ -135,11 +134,7 @@ def test_nothing_is_shared_with_anyone_unless_it_is_wanted(server: Demo, organiz
     database = organization.database
     alice = organization.person("alice")
     at_home = organization.person("bob")
-    at_work = organization.person("carol")
-    provision.add_mailbox(database, address(f"carol@{organization.work}"), address(at_work), UNLIMITED)
-    provision.set_user(database, address(at_work), primary=address(f"carol@{organization.work}"))
-    provision.remove_mailbox(database, address(at_work))
-    at_work = f"carol@{organization.work}"
+    at_work = organization.person("carol", domain=organization.work)
     provision.set_organization(database, organization.name, share_across_domains=False)
     elsewhere = Organization(database).person("dave")
     name = f"Shared/{alice}/INBOX"
