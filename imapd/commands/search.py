@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.search_keys import search_program
-from imapd.commands.search_return import Returns, forget, search_return_opts, told
+from imapd.commands.search_return import Found, Returns, forget, search_return_opts, told
 from imapd.errors import MailError
 from imapd.protocol.answers import Refused
 from imapd.protocol.registry import command
@@ -49,4 +49,4 @@ def search(session: Session, args: Search) -> Iterator[Output]:
     except (Refused, MailError):
         forget(session, args.returns)
         raise
-    yield from told(session, positions, args.by_uid, args.returns, args.criteria)
+    yield from told(session, Found(positions, args.criteria, args.by_uid), args.returns)

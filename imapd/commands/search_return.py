@@ -18,6 +18,7 @@ from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output, Search
 
 if TYPE_CHECKING:
+    from imapd.mail.sort import Criterion
     from imapd.protocol.session import Session
 
 _RETURN = re.compile(rb"RETURN ", re.IGNORECASE)
@@ -28,17 +29,27 @@ Returns = Mapping[bytes, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found: positions of the view, in the order to tell them in. by: what they are sorted by."""
+
+    positions: Sequence[int]
+    criteria: Any
+    by_uid: bool
+    by: tuple[Criterion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnOption:
     """What an option adds to ESEARCH: octets such as b"MIN 2", or nothing; it gets the numbers found and its value.
 
-    `keep` is for an option that does something with the positions found rather than tell them, and `forget` undoes that
-    when a search fails. `chooses` says which positions it tells of, where that is not all of them. Of those that `list`
-    messages a search takes one.
+    `keep` is for an option that does something with what was found rather than tell it; what it returns is told first.
+    `forget` undoes that when a search fails. `chooses` says which positions it tells of, where that is not all of them.
+    Of those that `list` messages a search takes one.
     """
 
     item: Callable[[Sequence[int], Any], bytes | None] | None = None
     read: Callable[[Cursor], Any] | None = None
-    keep: Callable[[Session, Sequence[int], Returns], None] | None = None
+    keep: Callable[[Session, Found, Returns], Output | None] | None = None
     forget: Callable[[Session], None] | None = None
     chooses: Callable[[Sequence[int], Any], Sequence[int]] | None = None
     lists: bool = False
@@ -67,28 +78,21 @@ def search_return_opt(cursor: Cursor) -> tuple[bytes, Any]:
     return name, read(cursor) if read else True
 
 
-def told(
-    session: Session,
-    positions: Sequence[int],
-    by_uid: bool,
-    returns: Returns | None,
-    criterion: Any = None,
-    plain: type[Search] = Search,
-) -> Iterator[Output]:
-    """The response to a search that found the messages at these positions of the view; none if it was not to tell.
-    plain: the response where there is no RETURN."""
-    numbers = numbered(session.selected.view.uids, positions, by_uid)
-    modseq = highest_modseq(session, positions, returns) if asks_modseq(criterion) else None
+def told(session: Session, found: Found, returns: Returns | None, plain: type[Search] = Search) -> Iterator[Output]:
+    """The response to a search; none if it was not to tell. plain: the response where there is no RETURN."""
+    positions = found.positions
+    numbers = numbered(session.selected.view.uids, positions, found.by_uid)
+    modseq = highest_modseq(session, positions, returns) if asks_modseq(found.criteria) else None
     if returns is None:
         if plain is not Search or IMAP4REV2 not in session.enabled:
             yield plain(numbers, modseq)
             return
         returns = {b"ALL": True}
     for name in returns:
-        if keep := RETURN[name].keep:
-            keep(session, positions, returns)
+        if (keep := RETURN[name].keep) and (said := keep(session, found, returns)):
+            yield said
     if any(RETURN[name].item for name in returns):
-        yield esearch(session.tag, numbers, by_uid, returns, modseq)
+        yield esearch(session.tag, numbers, found.by_uid, returns, modseq)
 
 
 def asks_modseq(criterion: Any) -> bool:

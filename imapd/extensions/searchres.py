@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imapd.commands.search_return import RETURN, ReturnOption, Returns, ends
+from imapd.commands.search_return import RETURN, Found, ReturnOption, Returns, ends
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.sequence import SequenceSet
@@ -26,9 +26,9 @@ class Saved(SequenceSet):
         return super().positions(uids, by_uid=True)
 
 
-def save(session: Session, positions: Sequence[int], returns: Returns) -> None:
+def save(session: Session, found: Found, returns: Returns) -> None:
     uids = session.selected.view.uids
-    session.saved = Saved((uids[at], uids[at]) for at in ends(positions, returns))
+    session.saved = Saved((uids[at], uids[at]) for at in ends(found.positions, returns))
 
 
 def forget(session: Session) -> None:

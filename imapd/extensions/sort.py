@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.search_keys import search_criteria
-from imapd.commands.search_return import Returns, forget, search_return_opts, told
+from imapd.commands.search_return import Found, Returns, forget, search_return_opts, told
 from imapd.errors import MailError
 from imapd.mail.sort import KEYS, Criterion
 from imapd.protocol.answers import Refused
@@ -86,4 +86,4 @@ def sort(session: Session, args: Sort) -> Iterator[Output]:
     except (Refused, MailError):
         forget(session, args.returns)
         raise
-    yield from told(session, positions, args.by_uid, args.returns, args.criteria, responses.Sort)
+    yield from told(session, Found(positions, args.criteria, args.by_uid, args.by), args.returns, responses.Sort)

@@ -367,7 +367,11 @@ class Mailbox:
 
     def sort(self, criterion: Any, by: Sequence[Criterion]) -> list[int]:
         """The same positions, in an order of mail/sort.py."""
-        return sort.sort(self, self.search(criterion), by)
+        return self.sorted(self.search(criterion), by)
+
+    def sorted(self, positions: Sequence[int], by: Sequence[Criterion]) -> list[int]:
+        """These positions (ascending) in an order of mail/sort.py."""
+        return sort.sort(self, positions, by)
 
     def threads(self, criterion: Any, algorithm: str) -> tuple[list[int], Threads]:
         """The same positions, and their threads, whose nodes are indexes into them."""

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from heapq import merge
+from itertools import compress
 from typing import Any
 
 from imapd.mail import flags
@@ -88,6 +89,18 @@ class Snapshot:
         for name in self._KNOWS:
             setattr(made, name, getattr(self, name))
         return made
+
+    def part(self, positions: Iterable[int]) -> "Snapshot":
+        """One that is in no chain and has these messages alone."""
+        chosen, made = list(positions), self.copy()
+        for name in COLUMNS:
+            column = getattr(self, name)
+            setattr(made, name, array(column.typecode, map(column.__getitem__, chosen)))
+        return made
+
+    def changed_since(self, modseq: int) -> list[int]:
+        """Positions of the messages with a higher modseq: the new ones, and those whose flags have changed."""
+        return list(compress(range(len(self.uids)), map(modseq.__lt__, self.modseqs)))
 
     def columns(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in COLUMNS}

@@ -50,8 +50,8 @@ def _nil_or(number: int | None) -> bytes:
 class Session:
     """`node` gives the services of this worker; `connection` the octets of this client."""
 
-    __slots__ = ("account", "alerts", "bad_commands", "connection", "enabled", "framer", "id", "node", "owes_modseq",
-                 "saved", "selected", "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
+    __slots__ = ("account", "alerts", "bad_commands", "connection", "contexts", "enabled", "framer", "id", "node",
+                 "owes_modseq", "saved", "selected", "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
 
     account: Account | Any
     selected: Mailbox | Any
@@ -74,6 +74,7 @@ class Session:
         self.alerts: tuple[tuple[str, int], ...] = ()  # quotas that have crossed a threshold: root, percent
         self.tag = b""
         self.saved = SequenceSet.SAVED
+        self.contexts: tuple[Any, ...] = ()  # searches whose results are kept up to date while the mailbox is selected
 
     def run(self) -> None:
         """From the greeting to the end of the connection, which the caller then closes."""
@@ -121,6 +122,7 @@ class Session:
         """Leaves the selected mailbox, if there is one, without removing anything."""
         mailbox, self.selected = self.selected, None
         self.saved = SequenceSet.SAVED
+        self.contexts = ()
         if self.state is State.SELECTED:
             self.state = State.AUTHENTICATED
         if mailbox is not None:
@@ -165,9 +167,13 @@ class Session:
         if self.alerts:
             yield from self._alerted()
         mailbox = self.selected
-        told = mailbox.pending(may_expunge) if mailbox is not None else None
-        if told is None:
+        if mailbox is None:
             return
+        before = mailbox.view
+        told = mailbox.pending(may_expunge)
+        # What counts by numbers is told of the removed ones while they still have theirs (RFC 5267 4.3.4).
+        for context in self.contexts if told.vanished else ():
+            yield from context.removed(before, told.vanished)
         if told.vanished and QRESYNC in self.enabled:
             yield Vanished(compact(sorted(told.vanished)))
         else:
@@ -182,6 +188,8 @@ class Session:
             yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + flag_list(mailbox.permanent_flags))
         if told.flags_changed:
             yield from self._flags_told(mailbox, told.flags_changed, by_uid)
+        for context in self.contexts:
+            yield from context.changed(mailbox)
 
     def _alerted(self) -> Iterator[Output]:
         alerts, self.alerts = self.alerts, ()

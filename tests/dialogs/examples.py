@@ -44,16 +44,9 @@ EXAMPLES: dict[int, dict[str, str]] = {
     9394: {"3.1": "1-2", "3.3": "1-2", "3.4": ""},
 }  # fmt: skip
 
-_CONTEXTS = "CONTEXT=SEARCH and CONTEXT=SORT are not offered"
 _ANOTHER_TREE = "another server's namespaces"
 
 NOT_HERE: dict[tuple[int, str], dict[str, str]] = {
-    (5267, "4.2"): {"": _CONTEXTS},
-    (5267, "4.3"): {"": _CONTEXTS},
-    (5267, "4.3.1"): {"": _CONTEXTS},
-    (5267, "4.3.3"): {"": _CONTEXTS},
-    (5267, "4.3.4"): {"": _CONTEXTS},
-    (5267, "4.3.5"): {"": _CONTEXTS},
     (5464, "4.4.2"): dict.fromkeys(("1", "2"), "what others change is not told; a client asks when it wants to know"),
     (6154, "5.4"): {"": "uses are set by CREATE, not by METADATA"},
     (7162, "3.1.2.2"): {"": "every mailbox has modseqs"},
