@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imapd import log
-from imapd.mail import quota_warnings
+from imapd.mail import quota_warnings, quota_webhook
 from imapd.settings import Settings
 from imapd.storage import changes, garbage, quotas, recount
 from imapd.storage.blobs import BlobStore
@@ -57,7 +57,7 @@ def tell_of_quotas(tools: Tools) -> None:
 
 
 def call_quota_webhook(tools: Tools) -> None:
-    quota_warnings.call_webhook(tools.database, tools.settings.quota, quota_warnings.post)
+    quota_webhook.call(tools.database, tools.settings.quota, quota_webhook.post)
 
 
 def rearm_quotas(tools: Tools) -> None:

@@ -97,10 +97,9 @@ def _below(database: Database, at: Named, name: str) -> list[Row]:
 
 
 def _row(usage: Usage) -> Row:
-    kind = {"m": "mailbox", "u": "user", "d": "domain"}[usage.root[0]]
-    name = (usage.domain if kind == "domain" else usage.address) or usage.root
+    name = (usage.domain if usage.kind == "domain" else usage.address) or usage.root
     return Row(
-        kind, name, usage.storage_used, usage.storage_limit, usage.messages_used, usage.message_limit,
+        usage.kind, name, usage.storage_used, usage.storage_limit, usage.messages_used, usage.message_limit,
         usage.folders_used, usage.folder_limit,
     )  # fmt: skip
 

@@ -28,6 +28,10 @@ MOST = 1 << 53
 """No limit is higher: percentages of it can still be counted."""
 
 
+KINDS = {"m": "mailbox", "u": "user", "d": "domain"}
+"""What a root is, by its first letter."""
+
+
 class Usage(NamedTuple):
     """What is used of a root, in octets, and its limits; None: without limit. Of folders only a mailbox's root knows.
     warned: the highest threshold reached, in percent. address: of the mailbox, or the primary one of the user."""
@@ -45,6 +49,10 @@ class Usage(NamedTuple):
     mailbox_id: int | None
     user_id: int | None
     domain_id: int | None
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.root[0]]
 
 
 class Measured(Protocol):
@@ -90,6 +98,10 @@ class Crossing(NamedTuple):
     messages_used: int
     message_limit: int | None
     at: Any
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.root[0]]
 
 
 class Inbox(NamedTuple):
