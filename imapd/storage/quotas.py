@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Quotas: what is used of each root and what may be, who may set it, crossings of thresholds. What is charged to them,
-and when, stands in migrations/0006_quota.sql.
+and when, stands in migrations/0007_charge.sql.
 
 A root is named as the tables name it: m<mailbox_id>, u<user_id>, d<domain_id>.
 """
