@@ -16,7 +16,7 @@ CREATE TABLE folder_groups (
     uid_validity    bigint NOT NULL,
     uid_next        bigint NOT NULL DEFAULT 1,
     modseq          bigint NOT NULL DEFAULT 1,
-    changes_floor   bigint NOT NULL DEFAULT 1,      -- changes at or below it have been pruned
+    changes_floor   bigint NOT NULL DEFAULT 1,      -- the log does not tell of changes at or below it
     keywords        text[] NOT NULL DEFAULT '{}',   -- every keyword ever set here, in its first spelling
     hidden          bigint[] NOT NULL DEFAULT '{}', -- folders of closed mailboxes: no part of the merged mailbox
     PRIMARY KEY (organization_id, group_id),

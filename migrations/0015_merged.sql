@@ -75,6 +75,43 @@ BEGIN
      WHERE f.organization_id = org AND f.folder_id = folder;
 END $$;
 
+-- A user's names without a prefix show other folders from now on: of another mode, or of another primary mailbox. No UID
+-- changes. Who comes back with a modseq from before knows another mailbox by the name: it is told all, as where the log
+-- does not reach back, and what is in the mailboxes of newly_shown counts as changed.
+CREATE FUNCTION show_others(org bigint, usr bigint, newly_shown bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    now_modseq bigint;
+BEGIN
+    FOR one IN SELECT g.group_id FROM folder_groups g
+                WHERE g.organization_id = org AND g.owner = 'u' || usr ORDER BY g.group_id FOR NO KEY UPDATE
+    LOOP
+        UPDATE folder_groups g SET modseq = g.modseq + 1, changes_floor = g.modseq + 1
+         WHERE g.organization_id = org AND g.group_id = one.group_id RETURNING g.modseq INTO now_modseq;
+        UPDATE messages m SET modseq = now_modseq
+          FROM folders f
+         WHERE f.organization_id = org AND f.group_id = one.group_id AND f.mailbox_id = ANY (newly_shown)
+           AND m.organization_id = org AND m.group_id = one.group_id AND m.folder_id = f.folder_id;
+    END LOOP;
+END $$;
+
+-- A mode of null, which is left to the server, may be either.
+CREATE FUNCTION names_show_others() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM show_others(NEW.organization_id, NEW.user_id, ARRAY(
+        SELECT m.mailbox_id FROM mailboxes m
+         WHERE m.organization_id = NEW.organization_id AND m.user_id = NEW.user_id
+           AND OLD.namespace_mode IS DISTINCT FROM 'unified' AND m.mailbox_id IS DISTINCT FROM OLD.primary_mailbox_id
+           AND (NEW.namespace_mode IS DISTINCT FROM 'domain_separated' OR m.mailbox_id = NEW.primary_mailbox_id)));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER names_show_others AFTER UPDATE OF namespace_mode, primary_mailbox_id ON users FOR EACH ROW
+    WHEN (OLD.namespace_mode IS DISTINCT FROM NEW.namespace_mode
+          OR OLD.primary_mailbox_id IS DISTINCT FROM NEW.primary_mailbox_id)
+    EXECUTE FUNCTION names_show_others();
+
 -- Takes the folders of mailboxes that are closed out of what merged mailboxes show, and back into it those that are
 -- open again. Who sees a group whole is told that the messages are gone, and later that they have come; where there is
 -- nothing to merge with, nothing changes. Returns the groups.
@@ -112,6 +149,16 @@ BEGIN
             PERFORM renumber_folder(org, one.group_id, one.folder_id);
         END IF;
         groups := groups || one.group_id;
+    END LOOP;
+    -- While a primary mailbox is closed, the oldest of the others stands in its place.
+    FOR one IN
+        SELECT u.user_id,
+               (SELECT min(o.mailbox_id) FROM mailboxes o JOIN domains d USING (domain_id)
+                 WHERE o.organization_id = org AND o.user_id = u.user_id AND NOT o.disabled AND NOT d.disabled) AS stands_in
+          FROM users u WHERE u.organization_id = org AND u.primary_mailbox_id = ANY (boxes)
+         ORDER BY u.user_id
+    LOOP
+        PERFORM show_others(org, one.user_id, ARRAY[one.stands_in]);
     END LOOP;
     RETURN groups;
 END $$;

@@ -208,7 +208,11 @@ def test_what_lies_alone_keeps_its_uids_when_its_domain_is_closed_and_opened(sto
     before = look(alone, "INBOX"), number(alone, "INBOX", "UIDVALIDITY"), number(alone, "INBOX", "HIGHESTMODSEQ")
     provision.set_domain(store.database, "company.org", disabled=True)
     provision.set_domain(store.database, "company.org", disabled=False)
-    assert before == (look(alone, "INBOX"), number(alone, "INBOX", "UIDVALIDITY"), number(alone, "INBOX", "HIGHESTMODSEQ"))
+    assert before == (
+        look(alone, "INBOX"),
+        number(alone, "INBOX", "UIDVALIDITY"),
+        number(alone, "INBOX", "HIGHESTMODSEQ"),
+    )
 
 
 def test_a_second_mailbox_in_a_domain_is_merged_too(merged: Speaker, store: Store, person: Person) -> None:
@@ -216,7 +220,11 @@ def test_a_second_mailbox_in_a_domain_is_merged_too(merged: Speaker, store: Stor
     provision.add_mailbox(store.database, second, person.home, grants.UNLIMITED)
     speaker = person.on(store)
     fill(speaker, "second@example.com/Work", "company.org/Work", "example.com/Work")
-    assert sorted(look(speaker, "Work").values()) == ["in company.org/Work", "in example.com/Work", "in second@example.com/Work"]
+    assert sorted(look(speaker, "Work").values()) == [
+        "in company.org/Work",
+        "in example.com/Work",
+        "in second@example.com/Work",
+    ]
     assert '("second@example.com/" "/")' in speaker.ok("NAMESPACE")[0]
     speaker.ok("DELETE Work")
     provision.remove_mailbox(store.database, second)
@@ -235,6 +243,46 @@ def test_another_primary_mailbox(merged: Speaker, store: Store, person: Person) 
     assert speaker.ok("NAMESPACE") == [
         '* NAMESPACE (("" "/")) (("company.org/" "/")("example.com/" "/")) (("Shared/" "/"))'
     ]
+
+
+def resynchronized(speaker: Speaker, name: str, known: set[int], validity: str, modseq: str) -> set[int]:
+    """The UIDs that a client knows after it has come back with what it knew."""
+    speaker.ok("ENABLE QRESYNC")
+    said = "\r\n".join(speaker.ok(f"SELECT {name} (QRESYNC ({validity} {modseq}))"))
+    gone: set[int] = set()
+    for low, high in re.findall(r"(\d+)(?::(\d+))?", "".join(re.findall(r"VANISHED \(EARLIER\) (\S+)", said))):
+        gone |= {*range(int(low), int(high or low) + 1)}
+    return (known - gone) | {int(uid) for uid in re.findall(r"FETCH \(UID (\d+)", said)}
+
+
+def test_who_remembers_a_name_is_told_what_it_shows_in_another_mode(store: Store, person: Person) -> None:
+    """UIDVALIDITY stays, so that what is remembered counts; and the oldest message may be one that was not shown before."""
+    speaker = person.on(store)
+    fill(speaker, "company.org/Work", "example.com/Work", "company.org/Work", "example.com/Work")
+    shown = {"unified": {1, 2, 3, 4}, "domain_separated": {2, 4}}
+    validity = number(speaker, "Work", "UIDVALIDITY")
+    for before, after in [("unified", "domain_separated"), ("domain_separated", "unified"), ("unified", "")]:
+        provision.set_user(store.database, person.home, mode=before)
+        modseq = number(person.on(store), "Work", "HIGHESTMODSEQ")
+        provision.set_user(store.database, person.home, mode=after)
+        known = resynchronized(person.on(store), "Work", shown[before], validity, modseq)
+        assert known == shown[after or "domain_separated"], f"{before} to {after}"
+
+
+def test_who_remembers_a_name_is_told_what_it_shows_with_another_primary_mailbox(store: Store, person: Person) -> None:
+    provision.set_user(store.database, person.home, mode="domain_separated")
+    speaker = person.on(store)
+    fill(speaker, "company.org/Work", "example.com/Work", "company.org/Work")
+    validity, modseq = number(speaker, "Work", "UIDVALIDITY"), number(speaker, "Work", "HIGHESTMODSEQ")
+    provision.set_user(store.database, person.home, primary=person.work)
+    assert resynchronized(person.on(store), "Work", {2}, validity, modseq) == {1, 3}
+    assert number(person.on(store), "Work", "UIDVALIDITY") == validity
+    modseq = number(person.on(store), "Work", "HIGHESTMODSEQ")
+    provision.set_domain(store.database, "company.org", disabled=True)  # then the other one stands in
+    assert resynchronized(person.on(store), "Work", {1, 3}, validity, modseq) == {2}
+    modseq = number(person.on(store), "Work", "HIGHESTMODSEQ")
+    provision.set_domain(store.database, "company.org", disabled=False)
+    assert resynchronized(person.on(store), "Work", {2}, validity, modseq) == {4, 5}, "what comes again has new UIDs"
 
 
 @pytest.mark.parametrize("mode", ["unified", "domain_separated"])
@@ -284,7 +332,9 @@ def test_a_mailbox_passes_to_another_user_with_its_mail(merged: Speaker, store: 
     provision.set_organization(store.database, "Example", share_across_domains=True)
     assert look(person.on(store), "Shared/passed@company.org/Work")
     move(store.database, address("passing@example.com"), Passing(owner=person.home))  # its former address is an alias
-    assert "user@company.org" in str(store.database.rows("SELECT m.local_part || '@' || d.name FROM mailboxes m JOIN domains d USING (domain_id)"))
+    assert "user@company.org" in str(
+        store.database.rows("SELECT m.local_part || '@' || d.name FROM mailboxes m JOIN domains d USING (domain_id)")
+    )
     assert look(person.on(store), "passed@company.org/Work")
     provision.remove_mailbox(store.database, address("passed@company.org"))
 

@@ -253,6 +253,13 @@ def unsubscribe(world: World, person: Person, name: str) -> None:
     person.subscriptions.discard(name if at.shared else at.name)
 
 
+def change_mode(world: World, person: Person, mode: str) -> None:
+    """Names show other mailboxes: who remembers them is told all anew."""
+    person.mode = mode
+    for (owner, _), space in world.spaces.items():
+        space.changes += owner == person.name
+
+
 # Access
 
 

@@ -48,7 +48,7 @@ class MailboxCommands(Commands):
         mode = "unified" if unified else "domain_separated"
         session.send(f'SETMETADATA "" (/private/vendor/imapd/namespace-mode "{mode}")')
         if session.person.mode != mode:
-            session.person.mode = mode
+            deeds.change_mode(self.world, session.person, mode)
             for other in self.stage.sessions:
                 if other is not session and other.person is session.person:
                     other.expect_end()

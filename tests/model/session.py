@@ -19,7 +19,7 @@ IDENTITY = "UID FLAGS MODSEQ RFC822.SIZE INTERNALDATE EMAILID"
 
 @dataclass
 class Opened:
-    """folder: None where all of the space is shown. rights: as the server has last said. mailbox_id: as SELECT told."""
+    """folder: None where all of the space is shown. rights: as the server has last said."""
 
     name: str
     space: Space
@@ -27,7 +27,6 @@ class Opened:
     rights: str
     read_only: bool
     shared: bool
-    mailbox_id: bytes
 
     def messages(self, world: World) -> list[tuple[Folder, Message]]:
         if self.folder is None:
@@ -43,7 +42,6 @@ class Memory:
     """What a client keeps of a mailbox that it had open."""
 
     validity: int
-    mailbox_id: bytes
     told: Told
 
 
@@ -89,7 +87,7 @@ class Session:
     def open(self, at: Place, read_only: bool, reply: Reply, memory: Memory | None = None) -> None:
         """After SELECT or EXAMINE. The rest is asked for, unless it is known from before, and only changes were told."""
         self.opened = self._opened(at, read_only, reply)
-        if memory and (memory.validity, memory.mailbox_id) == (self.opened.space.validity, self.opened.mailbox_id):
+        if memory and memory.validity == self.opened.space.validity:
             self.told = memory.told
             self.told.resume([*reply.untagged, b"OK " + reply.text])
         else:
@@ -101,16 +99,15 @@ class Session:
         folder = at.folders[0]
         codes = b"".join(reply.untagged)
         assert b"[UIDVALIDITY %d]" % (folder.space.validity or 0) in codes, reply
-        mailbox_id = codes.partition(b"[MAILBOXID (")[2].partition(b")")[0]
         rights = rights_at(self.person, at)
         counting = set("wtei" if at.shared and folder.box.own_seen else "swtei") & set(rights)
         assert reply.code == (b"READ-WRITE" if counting and not read_only else b"READ-ONLY"), reply
-        return Opened(at.name, folder.space, None if at.merged else folder, rights, read_only, at.shared, mailbox_id)
+        return Opened(at.name, folder.space, None if at.merged else folder, rights, read_only, at.shared)
 
     def leave(self) -> None:
         """Nothing is open any more; a client remembers what it has been told."""
         if self.opened and self.opened.space.validity and 0 not in self.told.uids:
-            self.memory[self.opened.name] = Memory(self.opened.space.validity, self.opened.mailbox_id, self.told)
+            self.memory[self.opened.name] = Memory(self.opened.space.validity, self.told)
         self.opened, self.told = None, Told()
 
     # Looking
