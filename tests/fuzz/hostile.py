@@ -127,6 +127,8 @@ _ZEROS = zlib.compress(b"\x00" * 20_000_000)
 _FORGED = b"From: =?UTF-8?Q?A=0D=0A=2A_9_EXISTS=0D=0A?= <a@b>\r\nSubject: =?UTF-8?B?DQoqIDkgRVhJU1RTDQo=?=\r\n\r\nx\r\n"
 
 
+MAIL: dict[str, bytes] = {}
+"""The messages themselves, by name."""
 _LOOKED_AT = (
     b"FETCH * (%s)", b"SORT (SUBJECT DATE DISPLAYFROM) UTF-8 ALL", b"THREAD REFERENCES UTF-8 ALL", b"THREAD ORDEREDSUBJECT UTF-8 ALL",
     b"SEARCH OR SENTBEFORE 1-Jan-2000 TEXT x", b"FETCH * PREVIEW", b"FETCH * BODY.PEEK[1.1.1.MIME]", b"FETCH * BINARY.SIZE[1]",
@@ -135,6 +137,7 @@ _LOOKED_AT = (
 
 def _message(name: str, octets: bytes, items: bytes = b"ENVELOPE BODYSTRUCTURE", never: bytes | None = None) -> Hostile:
     """It comes into the selected mailbox, and everything that looks into messages looks into it."""
+    MAIL[name] = octets
     append = b"a0 EXAMINE INBOX\r\na0 APPEND INBOX {%d+}\r\n%s\r\n" % (len(octets), octets)
     looks = [b"a0 " + (look % items if b"%s" in look else look) + b"\r\n" for look in _LOOKED_AT]
     return Hostile(f"M: {name}", append + b"".join(looks) + b"a1 NOOP\r\n", rb"^a1 OK", never=never, within_seconds=10)
