@@ -48,10 +48,11 @@ def user() -> None:
 @mode_option
 @storage_option
 @messages_option
+@json_option
 @with_database
 def add_user(
     database: Any, address: Address, name: str, password_stdin: bool, no_password: bool, mode: str | None, storage: Any,
-    messages: Any,
+    messages: Any, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a user whose first mailbox is ADDRESS. Asks for a password."""
     password_hash = None
@@ -63,6 +64,8 @@ def add_user(
         password_hash = hash_of_given(password_stdin)
     limits = Limits(limit(storage), limit(messages))
     provision.add_user(database, address, name, password_hash, None if mode == "default" else mode, limits)
+    if as_json:
+        show_one(directory.users(database, of=address)[0], as_json)
 
 
 @user.command("list")
@@ -118,13 +121,16 @@ def password(database: Any, address: Address, from_stdin: bool) -> None:
 @user.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
+@json_option
 @changing("user", "rights", "look")
-def remove_user(database: Any, address: Address, yes: bool) -> None:
+def remove_user(database: Any, address: Address, yes: bool, as_json: bool) -> None:
     """Remove a user with all mailboxes and all mail."""
     found = directory.users(database, of=address)[0]
     if not yes:
         click.confirm(f"Remove {', '.join(found.mailboxes)} with all mail?", abort=True)
     provision.remove_user(database, address)
+    if as_json:
+        show_one(found, as_json)
 
 
 def known_domain(database: Any, domain: str | None) -> None:
@@ -154,10 +160,15 @@ def mailbox() -> None:
 @click.option("--user", "owner", type=ADDRESS, help="Whose it is, by any of their addresses. Left out: nobody's.")
 @storage_option
 @messages_option
+@json_option
 @changing("user", "rights", "look")
-def add_mailbox(database: Any, address: Address, owner: Address | None, storage: Any, messages: Any) -> None:
+def add_mailbox(
+    database: Any, address: Address, owner: Address | None, storage: Any, messages: Any, as_json: bool
+) -> None:
     """Make a further mailbox, with its standard folders."""
     provision.add_mailbox(database, address, owner, Limits(limit(storage), limit(messages)))
+    if as_json:
+        show_one(directory.mailboxes(database, of=address)[0], as_json)
 
 
 @mailbox.command("list")
@@ -187,12 +198,15 @@ def show_mailbox(database: Any, address: Address, as_json: bool) -> None:
     "--seen", type=click.Choice(["shared", "per-reader"]),
     help="Where it is shared: what one has seen, all have seen, or each for themselves.",
 )  # fmt: skip
+@json_option
 @changing("user", "rights", "look")
-def set_mailbox(database: Any, address: Address, disabled: bool | None, seen: str | None) -> None:
+def set_mailbox(database: Any, address: Address, disabled: bool | None, seen: str | None, as_json: bool) -> None:
     """Close or open a mailbox, and say who shares the mark of what was seen."""
     if disabled is None and seen is None:
         raise click.UsageError("Give --disable, --enable or --seen.")
     provision.set_mailbox(database, address, disabled=disabled, seen=seen and seen.replace("-", "_"))
+    if as_json:
+        show_one(directory.mailboxes(database, of=address)[0], as_json)
 
 
 @mailbox.command("move")
@@ -218,13 +232,16 @@ def move_mailbox(
 @mailbox.command("remove")
 @click.argument("address", type=ADDRESS)
 @yes_option
+@json_option
 @changing("user", "rights", "look")
-def remove_mailbox(database: Any, address: Address, yes: bool) -> None:
+def remove_mailbox(database: Any, address: Address, yes: bool, as_json: bool) -> None:
     """Remove a mailbox with all its mail."""
     found = directory.mailboxes(database, of=address)[0]
     if not yes:
         click.confirm(f"Remove {found.address} with its {found.messages} messages?", abort=True)
     provision.remove_mailbox(database, address)
+    if as_json:
+        show_one(found, as_json)
 
 
 @click.group()
@@ -235,10 +252,13 @@ def alias() -> None:
 @alias.command("add")
 @click.argument("address", type=ADDRESS)
 @click.argument("mailbox", type=ADDRESS)
+@json_option
 @with_database
-def add_alias(database: Any, address: Address, mailbox: Address) -> None:
+def add_alias(database: Any, address: Address, mailbox: Address, as_json: bool) -> None:
     """Give MAILBOX a further ADDRESS."""
     provision.add_alias(database, address, mailbox)
+    if as_json:
+        show_one(directory.aliases(database, of=address)[0], as_json)
 
 
 @alias.command("list")
@@ -263,15 +283,22 @@ def show_alias(database: Any, address: Address, as_json: bool) -> None:
 @alias.command("set")
 @click.argument("address", type=ADDRESS)
 @click.argument("mailbox", type=ADDRESS)
+@json_option
 @changing_logins
-def set_alias(database: Any, address: Address, mailbox: Address) -> None:
+def set_alias(database: Any, address: Address, mailbox: Address, as_json: bool) -> None:
     """Let an alias lead to another MAILBOX. Where that is somebody else's, who is logged in by it is out."""
     provision.set_alias(database, address, mailbox)
+    if as_json:
+        show_one(directory.aliases(database, of=address)[0], as_json)
 
 
 @alias.command("remove")
 @click.argument("address", type=ADDRESS)
+@json_option
 @changing_logins
-def remove_alias(database: Any, address: Address) -> None:
+def remove_alias(database: Any, address: Address, as_json: bool) -> None:
     """Remove an alias; the mailbox stays. Who is logged in by it is out."""
+    found = directory.aliases(database, of=address)[0]
     provision.remove_alias(database, address)
+    if as_json:
+        show_one(found, as_json)

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 NUMBERS = (int, float)
+WHEN_NOT_SET = {"limit": "unlimited", "mode": "default"}
+"""By the last word of a column."""
 
 
 def show(rows: Sequence[Any], as_json: bool, leave_out: Sequence[str] = ()) -> None:
@@ -67,11 +69,13 @@ def progress(*columns: ProgressColumn, quiet: bool) -> Progress:
 def said(name: str, value: Any) -> str:
     """A value for people. Names that tell octets get a unit."""
     if value is None:
-        return "unlimited" if name.endswith("_limit") else "-"
+        return WHEN_NOT_SET.get(name.rpartition("_")[2], "-")
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "\n".join(f"{key} {one}" for key, one in value.items()) or "-"
     if isinstance(value, list | tuple):
-        return "\n".join(str(one) for one in value)
+        return "\n".join(str(one) for one in value) or "-"
     if isinstance(value, int) and (name == "octets" or name.startswith("storage_")):
         return octets(value)
     return str(value)

@@ -53,10 +53,13 @@ def org() -> None:
 
 @org.command("add")
 @click.argument("name")
+@json_option
 @with_database
-def add_org(database: Any, name: str) -> None:
+def add_org(database: Any, name: str, as_json: bool) -> None:
     """Make an organisation."""
     provision.add_organization(database, name)
+    if as_json:
+        show_one(directory.organizations(database, name)[0], as_json)
 
 
 @org.command("list")
@@ -88,20 +91,27 @@ def show_org(database: Any, name: str, as_json: bool) -> None:
     help="Whether they can be shared with people who have no mailbox in their domain.",
 )  # fmt: skip
 @disabled_option
+@json_option
 @changing("user", "rights")
-def set_org(database: Any, name: str, **changes: Any) -> None:
+def set_org(database: Any, name: str, as_json: bool, **changes: Any) -> None:
     """Rename, close or open an organisation, and say how far its people may share."""
     if all(value is None for value in changes.values()):
         raise click.UsageError("Say what to change.")
     provision.set_organization(database, name, **changes)
+    if as_json:
+        show_one(directory.organizations(database, changes["new_name"] or name)[0], as_json)
 
 
 @org.command("remove")
 @click.argument("name")
+@json_option
 @with_database
-def remove_org(database: Any, name: str) -> None:
+def remove_org(database: Any, name: str, as_json: bool) -> None:
     """Remove an organisation that has no domains and users any more."""
+    found = directory.organizations(database, name)[0]
     provision.remove_organization(database, name)
+    if as_json:
+        show_one(found, as_json)
 
 
 @click.group()
@@ -113,12 +123,15 @@ def domain() -> None:
 @click.argument("name", type=DOMAIN)
 @click.option("--org", "organization", required=True, help="The organisation that it belongs to.")
 @language_option
+@json_option
 @with_database
-def add_domain(database: Any, name: str, organization: str, language: str | None) -> None:
+def add_domain(database: Any, name: str, organization: str, language: str | None, as_json: bool) -> None:
     """Give an organisation a domain."""
     provision.add_domain(database, organization, name)
     if language:
         provision.set_domain(database, name, language=language)
+    if as_json:
+        show_one(directory.domains(database, name=name)[0], as_json)
 
 
 @domain.command("list")
@@ -138,6 +151,10 @@ def list_domains(database: Any, organization: str | None, as_json: bool) -> None
 @with_database
 def show_domain(database: Any, name: str, as_json: bool) -> None:
     """One domain."""
+    show_domain_as(database, name, as_json)
+
+
+def show_domain_as(database: Any, name: str, as_json: bool) -> None:
     found = directory.domains(database, name=name)[0]
     show_one(found, as_json, administrators=quota_roots.administrators(database, name))
 
@@ -152,10 +169,11 @@ def show_domain(database: Any, name: str, as_json: bool) -> None:
     "--folder-name", "names", type=FolderName(), multiple=True, metavar="USE=NAME",
     help="What a standard folder is called instead: Sent=Outbox. A USE is Drafts, Sent, Junk, Trash or Archive.",
 )  # fmt: skip
+@json_option
 @changing("user", "rights", "look")
 def set_domain(
     database: Any, name: str, disabled: bool | None, add: Sequence[Address], remove: Sequence[Address],
-    language: str | None, names: Sequence[tuple[str, str]],
+    language: str | None, names: Sequence[tuple[str, str]], as_json: bool,
 ) -> None:  # fmt: skip
     """Close or open a domain, say who may set quotas in it, and how the standard folders of new mailboxes are called.
 
@@ -166,11 +184,17 @@ def set_domain(
     folder_names = dict(names) if language or names else None
     provision.set_domain(database, name, disabled=disabled, language=language, names=folder_names)
     quota_roots.set_administrators(database, name, add, remove)
+    if as_json:
+        show_domain_as(database, name, as_json)
 
 
 @domain.command("remove")
 @click.argument("name", type=DOMAIN)
+@json_option
 @with_database
-def remove_domain(database: Any, name: str) -> None:
+def remove_domain(database: Any, name: str, as_json: bool) -> None:
     """Remove a domain that has no addresses any more."""
+    found = directory.domains(database, name=name)[0]
     provision.remove_domain(database, name)
+    if as_json:
+        show_one(found, as_json)

@@ -54,3 +54,18 @@ def test_every_link_leads_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def leaves(at: click.Command, *names: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(at, click.Group):
+        for name, below in at.commands.items():
+            yield from leaves(below, *names, name)
+    else:
+        yield " ".join(names), at
+
+
+WITHOUT_JSON = {"serve", "demo", "migrate", "check-config", "user password"}
+
+
+def test_every_command_speaks_json_but_those_that_have_nothing_to_say() -> None:
+    assert {name for name, one in leaves(cli) if "--json" not in {o for p in one.params for o in p.opts}} == WITHOUT_JSON
