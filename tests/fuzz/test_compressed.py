@@ -20,7 +20,7 @@ def deflated(octets: bytes, flush: int = zlib.Z_SYNC_FLUSH, wbits: int = -15) ->
     return packer.compress(octets) + packer.flush(flush)
 
 
-NOISE = random.Random(1).randbytes(5_000)  # noqa: S311
+NOISE = random.Random(1).randbytes(5_000)
 BAD = {
     "a command in clear": COMMAND,
     "noise": b"\xff" + NOISE,
