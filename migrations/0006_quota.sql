@@ -150,8 +150,8 @@ END $$;
 CREATE CONSTRAINT TRIGGER note_mailbox_level
     AFTER UPDATE OF storage_used, messages_used, storage_limit, message_limit ON quotas
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (NEW.warned > 0 OR (NEW.storage_limit IS NOT NULL OR NEW.message_limit IS NOT NULL)
-          AND quota_level(NEW.storage_used, NEW.storage_limit, NEW.messages_used, NEW.message_limit) > 0)
+    WHEN (NEW.warned > 0 OR NEW.storage_used * 100 >= (quota_thresholds())[1] * NEW.storage_limit
+          OR NEW.messages_used * 100 >= (quota_thresholds())[1] * NEW.message_limit)
     EXECUTE FUNCTION note_mailbox_level();
 
 -- A message found no room. That counts as 100 %, which usage alone hardly ever reaches, where the threshold below it is
