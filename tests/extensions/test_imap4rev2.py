@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from imapd.mail.tracker import Told
+from imapd.protocol.registry import capabilities, commands
 from imapd.protocol.session import IMAP4REV2
 from tests.commands.fake_mail import Account, Client, Mailbox, Row
 
@@ -79,9 +80,16 @@ def test_it_is_advertised_beside_the_first():
 
 def test_the_table_of_differences_names_tests_and_files_that_are_there():
     text = (ROOT / "docs/imap4rev2.md").read_text()
-    stories = re.findall(r"`([a-z0-9-]+\.imap)`", text)
+    numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.M)]
+    assert numbers == list(range(1, 31)), "appendix E has 30 changes"
+    stories = re.findall(r"`([a-z0-9/-]+\.imap)`", text)
     assert len(stories) > 20
     assert [name for name in stories if not (ROOT / "tests/dialogs" / name).exists()] == []
     assert [name for name in re.findall(r"`(tests/\S+\.py)`", text) if not (ROOT / name).exists()] == []
     files = re.findall(r"`((?:extensions|commands|protocol|mail|net|wire)/\S+\.py)`", text)
     assert files and [name for name in files if not (ROOT / "imapd" / name).exists()] == []
+
+
+def test_no_name_is_of_an_experiment():
+    names = [each.name for each in capabilities()] + list(commands())
+    assert len(names) > 80 and not [name for name in names if name.upper().startswith(b"X")]

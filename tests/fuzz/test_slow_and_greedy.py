@@ -53,6 +53,20 @@ def test_whoever_says_nothing_is_told_goodbye(hasty: Node, server: Demo) -> None
         ends_with_bye(client, 8)
 
 
+def test_every_command_begins_the_time_anew(hasty: Node, server: Demo) -> None:
+    with hasty.client(server.new_user()) as client:
+        for _ in range(5):
+            time.sleep(1)
+            client.ok("NOOP")
+        client.send(b"i IDLE\r\n")
+        client.response()
+        time.sleep(1.5)
+        client.send(b"DONE\r\n")
+        client.response()
+        time.sleep(2)
+        client.ok("NOOP")
+
+
 def test_a_message_whose_end_never_comes(hasty: Node, server: Demo) -> None:
     user = server.new_user()
     with hasty.client(user) as client:
