@@ -112,6 +112,25 @@ CREATE TRIGGER names_show_others AFTER UPDATE OF namespace_mode, primary_mailbox
           OR OLD.primary_mailbox_id IS DISTINCT FROM NEW.primary_mailbox_id)
     EXECUTE FUNCTION names_show_others();
 
+-- Where the oldest mailbox of a domain leaves its user, a second one there gets the domain as its prefix.
+CREATE FUNCTION prefix_passes_on() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    others bigint[] := ARRAY(
+        SELECT m.mailbox_id FROM mailboxes m
+         WHERE m.organization_id = OLD.organization_id AND m.user_id = OLD.user_id AND m.domain_id = OLD.domain_id
+           AND m.mailbox_id > OLD.mailbox_id);
+BEGIN
+    IF others <> '{}' THEN
+        PERFORM show_others(OLD.organization_id, OLD.user_id, others);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER prefix_passes_on AFTER DELETE ON mailboxes FOR EACH ROW EXECUTE FUNCTION prefix_passes_on();
+CREATE TRIGGER prefix_passes_on_moving AFTER UPDATE OF domain_id, user_id ON mailboxes FOR EACH ROW
+    WHEN (OLD.domain_id <> NEW.domain_id OR OLD.user_id IS DISTINCT FROM NEW.user_id)
+    EXECUTE FUNCTION prefix_passes_on();
+
 -- Takes the folders of mailboxes that are closed out of what merged mailboxes show, and back into it those that are
 -- open again. Who sees a group whole is told that the messages are gone, and later that they have come; where there is
 -- nothing to merge with, nothing changes. Returns the groups.

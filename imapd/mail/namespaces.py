@@ -95,14 +95,9 @@ class Layout:
 
 
 def _prefixed(ordered: Sequence[OwnMailbox]) -> list[tuple[str, OwnMailbox]]:
-    """A domain's name for the first mailbox in it, the whole address for a second one."""
-    taken: set[str] = set()
-    found = []
-    for box in ordered:
-        name = box.address if box.domain in taken else box.domain
-        taken.add(box.domain)
-        found.append((name + DELIMITER, box))
-    return found
+    """A domain's name for the oldest mailbox in it, the whole address for a second one; also while the oldest is closed
+    and whichever is the primary one, so that no name comes to mean other mail."""
+    return [((box.address if box.is_second else box.domain) + DELIMITER, box) for box in ordered]
 
 
 def shared_parts(name: str) -> tuple[str, str]:

@@ -8,11 +8,12 @@ from imapd.storage.pool import Database, Prepared
 
 
 class OwnMailbox(NamedTuple):
-    """A mailbox of the user, in a domain that is not disabled."""
+    """A mailbox of the user, in a domain that is not disabled. is_second: an older one is there, open or not."""
 
     mailbox_id: int
     domain: str
     address: str
+    is_second: bool = False
 
 
 class User(NamedTuple):
@@ -43,23 +44,27 @@ class Share(NamedTuple):
 Asked = tuple[int, int, int]
 """organization_id, user_id, folder_id."""
 
+_OPEN = (
+    "  JOIN LATERAL ("
+    "    SELECT m.mailbox_id, d.name AS domain, m.local_part || '@' || d.name AS address,"
+    "           row_number() OVER (PARTITION BY m.domain_id ORDER BY m.mailbox_id) > 1 AS is_second,"
+    "           m.disabled OR d.disabled AS disabled"
+    "      FROM mailboxes m JOIN domains d USING (domain_id)"
+    "     WHERE m.organization_id = u.organization_id AND m.user_id = u.user_id) m ON NOT m.disabled"
+)
 USER = Prepared(
-    "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, d.name, m.local_part || '@' || d.name"
-    "  FROM users u"
-    "  JOIN mailboxes m ON m.organization_id = u.organization_id AND m.user_id = u.user_id AND NOT m.disabled"
-    "  JOIN domains d ON d.domain_id = m.domain_id AND NOT d.disabled"
+    "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, m.domain, m.address, m.is_second"
+    "  FROM users u" + _OPEN +
     " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
     " ORDER BY m.mailbox_id"
-)
+)  # fmt: skip
 USERS = Prepared(
     "SELECT u.organization_id, u.user_id, u.namespace_mode, u.primary_mailbox_id,"
-    "       m.mailbox_id, d.name, m.local_part || '@' || d.name"
+    "       m.mailbox_id, m.domain, m.address, m.is_second"
     "  FROM unnest(%s::bigint[], %s::bigint[]) AS p (organization_id, user_id)"
-    "  JOIN users u ON u.organization_id = p.organization_id AND u.user_id = p.user_id AND NOT u.disabled"
-    "  JOIN mailboxes m ON m.organization_id = u.organization_id AND m.user_id = u.user_id AND NOT m.disabled"
-    "  JOIN domains d ON d.domain_id = m.domain_id AND NOT d.disabled"
+    "  JOIN users u ON u.organization_id = p.organization_id AND u.user_id = p.user_id AND NOT u.disabled" + _OPEN +
     " ORDER BY m.mailbox_id"
-)
+)  # fmt: skip
 GRANTS = Prepared("SELECT * FROM access_of(%s, %s) ORDER BY 2, 3")
 SHARES = Prepared(
     "SELECT p.organization_id, p.user_id, p.folder_id, b.seen = 'per_reader', a.*"

@@ -285,6 +285,34 @@ def test_who_remembers_a_name_is_told_what_it_shows_with_another_primary_mailbox
     assert resynchronized(person.on(store), "Work", {2}, validity, modseq) == {4, 5}, "what comes again has new UIDs"
 
 
+def test_a_prefix_means_the_same_mail_whatever_happens_to_the_other_mailbox_there(store: Store, person: Person) -> None:
+    second = address(f"second.{person.home}")
+    provision.add_mailbox(store.database, second, person.home, grants.UNLIMITED)
+    provision.set_user(store.database, person.home, mode="domain_separated")
+    speaker = person.on(store)
+    fill(speaker, f"{second}/Work", "example.com/Work")
+    validity = number(speaker, "Work", "UIDVALIDITY")
+
+    def shown() -> dict[str, dict[int, str]]:
+        by = Speaker(store, str(person.work))
+        listed = {name for name in names(by) if name.endswith("/Work")}
+        return {name: look(by, name) for name in listed}
+
+    both = {"example.com/Work": {2: "in example.com/Work"}, f"{second}/Work": {1: f"in {second}/Work"}}
+    assert shown() == both
+    provision.set_user(store.database, person.home, primary=second)
+    assert shown() == both
+    provision.set_user(store.database, person.home, primary=person.work)
+    provision.set_mailbox(store.database, person.home, disabled=True)
+    assert shown() == {f"{second}/Work": {1: f"in {second}/Work"}}, "it does not come in the place of the other one"
+    modseq = number(Speaker(store, str(person.work)), f"{second}/Work", "HIGHESTMODSEQ")
+    provision.set_mailbox(store.database, person.home, disabled=False)
+    provision.remove_mailbox(store.database, person.home)
+    by = Speaker(store, str(person.work))
+    assert look(by, "example.com/Work") == {1: f"in {second}/Work"}, "now it is the only one"
+    assert resynchronized(Speaker(store, str(person.work)), "example.com/Work", {2}, validity, modseq) == {1}
+
+
 @pytest.mark.parametrize("mode", ["unified", "domain_separated"])
 def test_a_namespace_goes_before_a_folder_of_its_name(mode: str, store: Store) -> None:
     """The folder was there first; then comes the domain. Nothing is lost, and no name means two things."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names and trees: what DESIGN promises users to see, and names that nobody can have."""
+"""Names and trees: what users see, and names that nobody can have."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from imapd.storage.accounts import OwnMailbox
 
 HOME = OwnMailbox(1, "example.com", "user@example.com")
 WORK = OwnMailbox(2, "company.org", "user@company.org")
-SECOND = OwnMailbox(3, "example.com", "sales@example.com")
+SECOND = OwnMailbox(3, "example.com", "sales@example.com", is_second=True)
 
 
 def test_each_domain_is_a_namespace_and_the_primary_is_also_unprefixed() -> None:
@@ -32,6 +32,16 @@ def test_unified_merges_and_keeps_the_domains_reachable() -> None:
 def test_a_second_mailbox_in_a_domain_has_its_address_as_prefix() -> None:
     layout = Layout(SEPARATED, [HOME, SECOND, WORK], None, False)
     assert [tree.prefix for tree in layout.trees] == ["", "example.com/", "sales@example.com/", "company.org/"]
+
+
+def test_a_prefix_stays_whichever_mailbox_is_the_primary_one_and_while_another_is_closed() -> None:
+    layout = Layout(SEPARATED, [HOME, SECOND, WORK], 3, False)
+    assert [tree.prefix for tree in layout.trees] == ["", "sales@example.com/", "example.com/", "company.org/"]
+    assert layout.resolve("INBOX")[0].mailbox_ids == (3,)
+    assert [tree.prefix for tree in Layout(SEPARATED, [SECOND, WORK], 1, False).trees[1:]] == [
+        "sales@example.com/",
+        "company.org/",
+    ]
 
 
 def test_the_second_name_of_the_primary_can_be_hidden_and_stays_reachable() -> None:
