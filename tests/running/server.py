@@ -139,7 +139,7 @@ class Running:
 class Demo(Running):
     """`imapd.py demo` with a data directory and ports of its own."""
 
-    def __init__(self, directory: Path, users: int = 400, workers: int = 2):
+    def __init__(self, directory: Path, users: int = 600, workers: int = 2):
         super().__init__(directory)
         self.users = users
         self.worker_count = workers
