@@ -15,7 +15,7 @@ EXAMPLES: dict[int, dict[str, str]] = {
     5267: {"3.3": "", "4.2": "", "4.3": "", "4.3.1": "", "4.3.3": "", "4.3.4": "", "4.3.5": "", "4.4": ""},
     5464: {"4.2": "1-3", "4.2.1": "", "4.2.2": "", "4.3": "1-4", "4.4.1": "1-3", "4.4.2": "1-2"},
     5819: {"3": ""},
-    6154: {"5.1": "", "5.2": "1-2", "5.3": "", "5.4": ""},
+    6154: {"5.1": "", "5.2": "1-2", "5.3": "", "5.4": "1-5"},
     7162: {
         "3.1.2.1": "", "3.1.2.2": "", "3.1.3": "3-11", "3.1.4.1": "", "3.1.4.2": "13-14", "3.1.5": "15-16", "3.1.7": "",
         "3.1.8": "", "3.1.10": "19-20", "3.1.12": "", "3.2.5": "", "3.2.5.1": "", "3.2.5.2": "1-2", "3.2.6": "1-2",
@@ -48,7 +48,7 @@ _ANOTHER_TREE = "another server's namespaces"
 
 NOT_HERE: dict[tuple[int, str], dict[str, str]] = {
     (5464, "4.4.2"): dict.fromkeys(("1", "2"), "what others change is not told; a client asks when it wants to know"),
-    (6154, "5.4"): {"": "uses are set by CREATE, not by METADATA"},
+    (6154, "5.4"): dict.fromkeys(("3", "4", "5"), "uses are set by CREATE, not by METADATA"),
     (7162, "3.1.2.2"): {"": "every mailbox has modseqs"},
     (7889, "2"): {"2": "the limit is the same for all mailboxes"},
     (8474, "5.3"): {"2": "every message has a THREADID"},
