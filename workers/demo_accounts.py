@@ -14,8 +14,8 @@ from imapd.settings import Auth, Settings
 from imapd.storage import credentials, grants, provision
 from imapd.storage.addresses import Address, address
 from imapd.storage.blobs import BlobStore
-from imapd.storage.grants import Limits
 from imapd.storage.pool import Database
+from imapd.storage.quotas import Limits
 from workers.demo_mail import COLLEAGUE, USER, USER_AT_WORK, Sample, samples
 
 PASSWORD = "password"

@@ -24,8 +24,8 @@ from imapd.operator.options import (
 from imapd.operator.tables import show, show_one
 from imapd.storage import directory, passing, provision
 from imapd.storage.addresses import Address
-from imapd.storage.grants import Limits
 from imapd.storage.passing import Nobody, Passing
+from imapd.storage.quotas import Limits
 
 domain_filter = click.option("--domain", type=DOMAIN, help="Only those of this domain.")
 

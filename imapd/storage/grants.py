@@ -7,16 +7,8 @@ from imapd import audit
 from imapd.errors import Cannot, NotFound
 from imapd.storage.addresses import Address, Place, locked_mailbox, locked_user
 from imapd.storage.pool import Database, Transaction
-
-
-class Limits(NamedTuple):
-    """Of a mailbox; None: unlimited."""
-
-    storage: int | None = None
-    messages: int | None = None
-
-
-UNLIMITED = Limits()
+from imapd.storage.quotas import UNLIMITED as UNLIMITED
+from imapd.storage.quotas import Limits as Limits
 
 
 class Group(NamedTuple):

@@ -86,6 +86,9 @@ class Limits(NamedTuple):
         return ", ".join(said) or "unlimited"
 
 
+UNLIMITED = Limits()
+
+
 class Crossing(NamedTuple):
     """A threshold, in percent, that a root has reached; and what was used then."""
 

@@ -7,10 +7,9 @@ import pytest
 
 from imapd import errors
 from imapd.mail.account import Account, Draft
-from imapd.mail.quota import Limits
 from imapd.storage import provision, quota_roots, quotas, recount
 from imapd.storage.addresses import address
-from imapd.storage.grants import UNLIMITED
+from imapd.storage.quotas import UNLIMITED, Limits
 from tests.running.store import Store
 from workers.demo_accounts import Octets
 

@@ -24,8 +24,7 @@ from imapd import errors
 from imapd.mail.account import Account
 from imapd.storage import grants, passing, provision, quota_roots, recount
 from imapd.storage.addresses import Address, address
-from imapd.storage.grants import UNLIMITED
-from imapd.storage.quotas import Limits
+from imapd.storage.quotas import UNLIMITED, Limits
 from imapd.storage.recount import Box
 from tests.running.store import Store
 from tests.storage.test_quota import letter

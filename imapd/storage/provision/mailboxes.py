@@ -4,8 +4,8 @@
 from imapd import audit
 from imapd.errors import Cannot, NotFound
 from imapd.storage.addresses import Address, Place, locked_domain, locked_mailbox, locked_user, refuse_taken
-from imapd.storage.grants import Limits
 from imapd.storage.pool import Database, Transaction
+from imapd.storage.quotas import Limits
 from imapd.storage.standard_folders import standard_folders
 
 FEW = 50

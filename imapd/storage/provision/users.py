@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from imapd import audit
 from imapd.errors import Cannot
 from imapd.storage.addresses import Address, locked_domain, locked_mailbox, locked_user, refuse_taken
-from imapd.storage.grants import UNLIMITED, Limits
 from imapd.storage.pool import Database, Transaction
 from imapd.storage.provision.mailboxes import furnish, take_down
 from imapd.storage.provision.organizations import state
+from imapd.storage.quotas import UNLIMITED, Limits
 
 
 def add_user(
