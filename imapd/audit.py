@@ -30,7 +30,7 @@ EVENTS = frozenset(
         "mailbox created", "mailbox moved", "mailbox removed", "group created", "group changed", "group removed",
         "alias created", "alias removed", "folder deleted", "folder renamed",
         "access changed", "quota changed", "quota warning", "administrator added",
-        "administrator removed", "mass expunge", "configuration reloaded", "migrated",
+        "administrator removed", "migrated",
         "repaired",
     }
 )  # fmt: skip

@@ -110,24 +110,33 @@ class Penalties:
         return self._counters.increment(f"wrong:{attempt.pair}:{password_digest}", WINDOW_SECONDS) > 1
 
     def _network(self, peer_ip: str | None) -> str:
-        """The address, for IPv6 its /64, which one host has for itself; "" where it is exempt or none."""
-        try:
-            address = ipaddress.ip_address((peer_ip or "").partition("%")[0])
-        except ValueError:
+        """As network_of; "" also where it is exempt."""
+        address = _address(peer_ip)
+        if address is None or any(address in network for network in self._exempt):
             return ""
-        if isinstance(address, ipaddress.IPv6Address):
-            address = address.ipv4_mapped or address
-        if any(address in network for network in self._exempt):
-            return ""
-        if address.version == 6:
-            return str(ipaddress.ip_network((address, 64), strict=False).network_address)
-        return str(address)
+        return network_of(peer_ip)
+
+
+def network_of(peer_ip: str | None) -> str:
+    """The address, for IPv6 its /64, which one host has for itself; "" where it is none."""
+    address = _address(peer_ip)
+    if address is not None and address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    return str(address or "")
+
+
+def _address(peer_ip: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address((peer_ip or "").partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
 
 
 def unblock(counters: Counters, *, peer_ip: str | None = None, user: str | None = None) -> None:
     """What an operator does: lifts the block of an address, the lockout of a user ("<organization_id>.<user_id>")."""
     if peer_ip:
-        network = Penalties(counters, settings.Auth())._network(peer_ip)
+        network = network_of(peer_ip)
         counters.clear(f"blocked:{network}", f"ip:{network}")
     if user:
         counters.clear(f"locked:{user}", f"user:{user}")

@@ -8,6 +8,7 @@ import click
 
 from imapd.errors import MailError
 from imapd.operator.checking import check
+from imapd.operator.doors import unblock_ip, unlock_user
 from imapd.operator.groups import group
 from imapd.operator.people import alias, mailbox, user
 from imapd.operator.quotas import quota
@@ -32,6 +33,8 @@ for command in (
     session, audit_, import_, export, check, gc,
 ):  # fmt: skip
     cli.add_command(command)
+user.add_command(unlock_user)
+session.add_command(unblock_ip)
 
 
 def main(arguments: list[str] | None = None) -> None:

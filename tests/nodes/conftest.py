@@ -20,6 +20,7 @@ from workers.embedded import Embedded
 
 Connect = Callable[..., list[Client]]
 LOCKOUT = 4
+BLOCK = 6
 
 
 class Pair:
@@ -30,7 +31,8 @@ class Pair:
         blobs.mkdir()
         # Redis tells the one of the other: polling would hide it if it did not.
         settings = {
-            "redis": {"poll_seconds": 600}, "auth": {"lockout_after_failures": LOCKOUT}, "quota": {"message": False},
+            "redis": {"poll_seconds": 600}, "quota": {"message": False},
+            "auth": {"lockout_after_failures": LOCKOUT, "block_after_failures": BLOCK},
         }  # fmt: skip
         self.nodes = [
             Node(directory / name, services.dsn, services.redis_url, blobs, settings) for name in ("one", "two")

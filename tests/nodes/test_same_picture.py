@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.nodes.conftest import LOCKOUT, Connect, Pair
+from tests.nodes.conftest import BLOCK, LOCKOUT, Connect, Pair
 from tests.running.client import Client, Closed
 from tests.running.server import eventually, operator
 
@@ -172,6 +172,29 @@ def test_failed_logins_add_up(pair: Pair, user: str) -> None:
     for node in pair.nodes:
         with Client(node.host, node.port, source="127.0.7.99") as client:
             assert client.command(f"LOGIN {user} password").code == b"AUTHENTICATIONFAILED"
+    operator("user", "unlock", user, "--config", pair.configuration)
+    for node in pair.nodes:
+        with Client(node.host, node.port, source="127.0.7.98") as client:
+            client.ok(f"LOGIN {user} password")
+    again = json.loads(operator("user", "unlock", user, "--json", "--config", pair.configuration))
+    assert again == {"name": user, "was_closed": False}
+
+
+def test_a_blocked_address_is_let_in_again(pair: Pair, user: str) -> None:
+    ip = "127.0.8.1"
+    for number in range(BLOCK):
+        node = pair.nodes[number % 2]
+        with Client(node.host, node.port, source=ip) as client:
+            client.command(f"LOGIN nobody{number}@example.com wrong")
+    for node in pair.nodes:
+        with Client(node.host, node.port, source=ip) as client:
+            assert client.command(f"LOGIN {user} password").code == b"AUTHENTICATIONFAILED"
+    assert json.loads(operator("session", "unblock", ip, "--json", "--config", pair.configuration))["was_closed"]
+    for node in pair.nodes:
+        with Client(node.host, node.port, source=ip) as client:
+            client.ok(f"LOGIN {user} password")
+    events = json.loads(operator("audit", "list", "--event", "ip unblocked", "--json", "--config", pair.configuration))
+    assert [event["remote_ip"] for event in events] == [ip]
 
 
 def test_sessions_are_seen_and_ended_on_all_nodes(pair: Pair, everywhere: Connect, user: str) -> None:
