@@ -22,7 +22,7 @@ from imapd.mail.sort import Criterion
 from imapd.mail.thread import Threads
 from imapd.mail.tracker import NOTHING, Told, Tracker
 from imapd.storage import contents, messages
-from imapd.storage.messages import View
+from imapd.storage.messages import FlagChange, View
 from imapd.storage.pool import Running
 
 if TYPE_CHECKING:
@@ -225,39 +225,35 @@ class Mailbox:
         unchanged_since: int | None = None,
     ) -> StoredFlags:
         """STORE. What the user may not set is passed over; raises errors.NoPermission where that is all of it."""
+        change = self._permitted(op, names)
+        if self._which.reader is not None:
+            return self._store_as_reader(positions, change, unchanged_since)
+        asked, index = self._uids(positions), self._index
+        stored = messages.store_flags(
+            self._account.database, self._which, asked, change, unchanged_since, index.known
+        )  # fmt: skip
+        index.learn_stored(stored, asked, change.spelled(stored.news.keywords or ()).after)
+        if stored.modseq is not None:
+            self._tracker.stored(stored.modseq)
+            self._announce()
+        return self._stored(positions, stored.modseq, stored.refused, unchanged_since)
+
+    def _permitted(self, op: str, names: Iterable[str]) -> FlagChange:
         if self._read_only_asked:
             raise errors.NoPermission("The mailbox is selected read-only.")
         mask, words = flags.split(names)
         may_mask, may_words = rights.settable(self.rights), rights.WRITE in self.rights
         if (not may_mask and not may_words) or (not mask & may_mask and not (words and may_words) and (mask or words)):
             raise errors.NoPermission
-        mask &= may_mask
-        words = words if may_words else []
-        index = self._index
-        if self._which.reader is not None:
-            return self._store_as_reader(positions, op, mask, words, may_mask, may_words, unchanged_since)
-        asked = self._uids(positions)
-        stored = messages.store_flags(
-            self._account.database, self._which, asked, op, mask, words, may_mask, may_words, unchanged_since,
-            index.known,
-        )  # fmt: skip
-        spelling = {word.lower(): word for word in stored.news.keywords or ()}
-        words = sorted(spelling.get(word.lower(), word) for word in words)
-        index.learn_stored(stored, asked, lambda old, held: _changed(op, mask, words, may_mask, may_words, old, held))
-        if stored.modseq is not None:
-            self._tracker.stored(stored.modseq)
-            self._announce()
-        return self._stored(positions, stored.modseq, stored.refused, unchanged_since)
+        return FlagChange(op, mask & may_mask, words if may_words else [], may_mask, may_words)
 
     def _store_as_reader(
-        self, positions: Sequence[range], op: str, mask: int, words: list[str], may_mask: int, may_words: bool,
-        unchanged_since: int | None,
-    ) -> StoredFlags:  # fmt: skip
+        self, positions: Sequence[range], change: FlagChange, unchanged_since: int | None
+    ) -> StoredFlags:
         r"""With a \Seen of one's own; what that has changed is asked for, and not told by the change itself."""
         modseq, refused = messages.store_flags_as(
-            self._account.database, self._which, self._uids(positions), op, mask, words, may_mask, may_words,
-            unchanged_since,
-        )  # fmt: skip
+            self._account.database, self._which, self._uids(positions), change, unchanged_since
+        )
         if modseq is not None:
             self._tracker.stored(modseq)
             self._account.announce(self._which.group_id)
@@ -450,15 +446,3 @@ class Mailbox:
         stale = index.stale
         self._account.announce(self._which.group_id)
         index.stale = stale
-
-
-def _changed(
-    op: str, mask: int, words: list[str], may_mask: int, may_words: bool, old: int, held: str
-) -> tuple[int, str]:
-    """The new flags where these were held: what flags_after() and store_flags() of migrations/ do to a row."""
-    if op == "+":
-        return old | mask, " ".join(sorted({*held.split(), *words})) if words else held
-    if op == "-":
-        gone = {word.lower() for word in words}
-        return old & ~mask, " ".join(word for word in held.split() if word.lower() not in gone) if words else held
-    return (old & ~may_mask) | mask, " ".join(words) if may_words else held

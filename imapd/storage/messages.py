@@ -6,7 +6,7 @@ The work is done by the functions of migrations/ 0005 and 0009 to 0011; what may
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from imapd.storage.pool import Database, Prepared
@@ -49,6 +49,33 @@ class News(NamedTuple):
     sizes: list[int] | None
     dates: list[int] | None
     zones: list[int] | None
+
+
+class FlagChange(NamedTuple):
+    """What a STORE does to flags. op: '+', '-', or '=' within may_mask and, where may_words, for keywords. The masks are
+    bits of messages.flags, the words keywords."""
+
+    op: str
+    mask: int
+    words: list[str]
+    may_mask: int
+    may_words: bool
+
+    def spelled(self, keywords: Iterable[str]) -> "FlagChange":
+        """With keywords as the group spells them."""
+        spelling = {word.lower(): word for word in keywords}
+        return self._replace(words=sorted(spelling.get(word.lower(), word) for word in self.words))
+
+    def after(self, held: int, held_words: str) -> tuple[int, str]:
+        """The flags that it leaves where these were held: what store_flags() of migrations/ does to a row."""
+        op, mask, words, may_mask, may_words = self
+        if op == "+":
+            return held | mask, " ".join(sorted({*held_words.split(), *words})) if words else held_words
+        if op == "-":
+            gone = {word.lower() for word in words}
+            left = (word for word in held_words.split() if word.lower() not in gone)
+            return held & ~mask, " ".join(left) if words else held_words
+        return (held & ~may_mask) | mask, " ".join(words) if may_words else held_words
 
 
 class Stored(NamedTuple):
@@ -162,19 +189,12 @@ def store_flags(
     database: Database,
     view: View,
     uids: Iterable[range],
-    op: str,
-    mask: int,
-    words: Sequence[str],
-    may_mask: int,
-    may_words: bool,
+    change: FlagChange,
     unchanged_since: int | None,
     known: int,
 ) -> Stored:
-    """STORE: op '+', '-' or '='. Raises errors.LimitReached at too many keywords."""
-    row = database.row(
-        STORE_FLAGS,
-        (*view.messages, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since, known),
-    )
+    """STORE. Raises errors.LimitReached at too many keywords."""
+    row = database.row(STORE_FLAGS, (*view.messages, multirange(uids), *change, unchanged_since, known))
     assert row
     return Stored(row[0], ranges(row[1]), row[2], News(*row[3:]))
 
@@ -183,18 +203,11 @@ def store_flags_as(
     database: Database,
     view: View,
     uids: Iterable[range],
-    op: str,
-    mask: int,
-    words: Sequence[str],
-    may_mask: int,
-    may_words: bool,
+    change: FlagChange,
     unchanged_since: int | None,
 ) -> tuple[int | None, list[range]]:
     r"""The same of a reader with a \Seen of their own: the modseq, and what was refused. News are to be asked for."""
-    row = database.row(
-        STORE_FLAGS_AS,
-        (*view, multirange(uids), op, mask, list(words), may_mask, may_words, unchanged_since),
-    )
+    row = database.row(STORE_FLAGS_AS, (*view, multirange(uids), *change, unchanged_since))
     assert row
     return row[0], ranges(row[1])
 
