@@ -108,6 +108,7 @@ def test_a_search_ends_when_its_client_leaves(end: str, searcher: Callable[..., 
 
 
 def test_who_only_sends_no_more_gets_the_answer(searcher: Callable[..., Client], held: Held) -> None:
+    """shows: RFC 9585 4"""
     with searcher() as client:
         held.hold()
         client.send(SEARCH)
