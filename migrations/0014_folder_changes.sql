@@ -30,14 +30,18 @@ BEGIN
     RETURN made;
 END $$;
 
--- A new mailbox with its standard folders, subscribed by its user, and its quota.
-CREATE FUNCTION furnish_mailbox(org bigint, box bigint, storage bigint, message bigint, names text[], uses text[])
-RETURNS void
+-- A new mailbox with its standard folders, subscribed by its user, and its quota. The standard folders are there even
+-- where it may have no more, or fewer.
+CREATE FUNCTION furnish_mailbox(org bigint, box bigint, storage bigint, message bigint, folder bigint, names text[],
+                                uses text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO quotas (organization_id, mailbox_id, storage_limit, message_limit) VALUES (org, box, storage, message)
     ON CONFLICT DO NOTHING;
     PERFORM create_folder(org, box, n, nullif(u, ''), 1000000) FROM unnest(names, uses) AS given(n, u);
+    IF folder IS NOT NULL THEN
+        UPDATE quotas q SET folder_limit = folder WHERE q.organization_id = org AND q.mailbox_id = box;
+    END IF;
     INSERT INTO subscriptions (organization_id, user_id, name)
     SELECT org, m.user_id, n FROM mailboxes m, unnest(names) n
      WHERE m.organization_id = org AND m.mailbox_id = box AND m.user_id IS NOT NULL

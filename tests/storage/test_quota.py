@@ -210,6 +210,15 @@ def test_a_limit_of_folders(store: Store, user: Account) -> None:
     assert user.quotas.root("example.com").folders_used == 7
 
 
+def test_a_new_mailbox_has_its_standard_folders_whatever_it_may_have(store: Store, user: Account) -> None:
+    provision.add_mailbox(store.database, address("second@example.com"), USER, Limits(1000, 5, 2))
+    user.reload()
+    root = user.quotas.root("second@example.com")
+    assert (root.storage_limit, root.message_limit, root.folders_used, root.folder_limit) == (1000, 5, 6, 2)
+    with pytest.raises(errors.OverQuota):
+        user.create("second@example.com/More")
+
+
 def test_roots_come_and_go_under_mail(store: Store, user: Account) -> None:
     user.append("INBOX", [letter()])
     limit(store, "example.com", messages=10)

@@ -43,8 +43,8 @@ def furnish(tx: Transaction, organization_id: int, domain_id: int, mailbox_ids: 
     # What is planned while the tables are nearly empty reads them from end to end, and would go on so for thousands.
     for some in filter(None, (mailbox_ids[:FEW], mailbox_ids[FEW:])):
         tx.execute(
-            "SELECT furnish_mailbox(%s, box, %s, %s, %s, %s) FROM unnest(%s::bigint[]) box",
-            (organization_id, limits.storage, limits.messages, names, uses, some),
+            "SELECT furnish_mailbox(%s, box, %s, %s, %s, %s, %s) FROM unnest(%s::bigint[]) box",
+            (organization_id, *limits, names, uses, some),
         )
         if len(mailbox_ids) > FEW:
             tx.execute("ANALYZE mailboxes, folder_groups, folders, quotas, subscriptions")
