@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from imapd.errors import TooBig
 from imapd.mail.account import Appended, Draft
+from imapd.mail.delivery import Held
 from imapd.protocol.answers import Refused
 from imapd.protocol.registry import Done, command
 from imapd.protocol.states import AUTHENTICATED_UP
-from imapd.wire.grammar import BadSyntax, Cursor, Literal
+from imapd.wire.grammar import BadSyntax, Cursor
 from imapd.wire.responses import Output
 from imapd.wire.sequence import compact
 
@@ -20,8 +22,19 @@ if TYPE_CHECKING:
     from imapd.protocol.session import Session
 
 
-DATA: dict[bytes, Callable[[Cursor], Literal]] = {}
-"""Other forms of append-data than a literal, by the word they begin with."""
+DATA: dict[bytes, Callable[[Cursor], Any]] = {}
+"""Other forms of append-data than a literal, by the word they begin with. They give a Literal, or what is Composed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message whose octets are yet to be put together."""
+
+    binary: bool
+
+    def held(self, session: Session, made: ExitStack) -> Held:
+        """All of it; what is made for it goes when `made` ends. Raises MailError and Refused."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,7 @@ def append_message(cursor: Cursor) -> Draft:
     return Draft(literal, flags, seconds, zone, literal.binary)
 
 
-def append_data(cursor: Cursor) -> Literal:
+def append_data(cursor: Cursor) -> Any:
     """append-data = literal / literal8 / append-data-ext"""
     if cursor.peek(b"{") or cursor.peek(b"~"):
         return cursor.literal()
@@ -83,10 +96,23 @@ def announce(session: Session, cursor: Cursor, size: int) -> None:
 
 @command("APPEND", parse_append, states=AUTHENTICATED_UP, spools=True, announce=announce)
 def append(session: Session, args: Append) -> Generator[Output, None, Done | None]:
-    need_octets(args.messages)
-    appended = session.account.append(args.name, list(args.messages))
+    with ExitStack() as made:
+        messages = composed(session, args.name, args.messages, made)
+        need_octets(messages)
+        appended = session.account.append(args.name, messages)
     yield from ()
     return Done(code=appenduid(appended))
+
+
+def composed(session: Session, name: str, messages: Sequence[Draft], made: ExitStack) -> list[Draft]:
+    """The messages with all their octets. Where they are to go is asked before any is put together."""
+    if not any(isinstance(message.literal, Composed) for message in messages):
+        return list(messages)
+    session.account.check_append(name, 0)
+    return [
+        replace(draft, literal=draft.literal.held(session, made)) if isinstance(draft.literal, Composed) else draft
+        for draft in messages
+    ]
 
 
 def need_octets(messages: Sequence[Draft]) -> None:

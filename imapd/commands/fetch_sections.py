@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.fetch_chunk import Chunk, Row
@@ -181,7 +181,17 @@ def _body_peek(cursor: Cursor) -> Item:
 
 
 def section_item(cursor: Cursor, name: bytes, marks_seen: bool) -> Item:
-    """section = "[" [section-spec] "]" ["<" number "." nz-number ">"], after the name of the item"""
+    """section ["<" number "." nz-number ">"], after the name of the item"""
+    label, section = section_spec(cursor)
+    label = name + label
+    wanted = partial(cursor)
+    if wanted:
+        label += b"<%d>" % wanted[0]
+    return _item(label, replace(section, partial=wanted), marks_seen)
+
+
+def section_spec(cursor: Cursor) -> tuple[bytes, Section]:
+    """section = "[" [section-spec] "]", and how it is written in an answer"""
     cursor.expect(b"[")
     spec = cursor.scan(_SECTION)
     assert spec  # it may be empty
@@ -196,11 +206,7 @@ def section_item(cursor: Cursor, name: bytes, marks_seen: bool) -> Item:
         label += b" (" + b" ".join(map(encode.astring, names)) + b")"
         kind, chosen = b"HEADER", header_fields(names, negated=text.endswith(b".NOT"))
     cursor.expect(b"]")
-    label = name + b"[" + label + b"]"
-    wanted = partial(cursor)
-    if wanted:
-        label += b"<%d>" % wanted[0]
-    return _item(label, Section(path, kind, chosen, wanted), marks_seen)
+    return b"[" + label + b"]", Section(path, kind, chosen)
 
 
 def partial(cursor: Cursor) -> Span | None:

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imapd.commands.append import append_message, appenduid, need_octets
+from imapd.commands.append import append_message, appenduid, composed, need_octets
 from imapd.errors import Expunged
 from imapd.mail.account import Draft
 from imapd.protocol.registry import Capability, Done, command
@@ -61,11 +61,13 @@ def announce(session: Session, cursor: Cursor, size: int) -> None:
 )
 def replace(session: Session, args: Replace) -> Generator[Output, None, Done | None]:
     mailbox = session.selected
-    need_octets([args.message])
     modseq = mailbox.modseq
     positions = args.replaced.positions(mailbox.view.uids, args.by_uid)
     if not positions:
         raise Expunged("The message to be replaced is not there.")
-    replacement = mailbox.replace(positions[0].start, args.name, args.message)
+    with ExitStack() as made:
+        messages = composed(session, args.name, [args.message], made)
+        need_octets(messages)
+        replacement = mailbox.replace(positions[0].start, args.name, messages[0])
     yield Ok("The message to take its place is here.", appenduid(replacement))
     return (yield from session.removed(modseq))

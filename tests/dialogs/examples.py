@@ -52,7 +52,6 @@ NOT_HERE: dict[tuple[int, str], dict[str, str]] = {
     (7162, "3.1.2.2"): {"": "every mailbox has modseqs"},
     (7889, "2"): {"2": "the limit is the same for all mailboxes"},
     (8474, "5.3"): {"2": "every message has a THREADID"},
-    (8508, "4.2"): {"": "CATENATE is not offered"},
     (9051, "6.2.2"): {"1": "GSSAPI is not offered", "4": "EXTERNAL is not offered"},
     (9051, "6.3.10"): dict.fromkeys(("2", "4", "5", "8", "9"), _ANOTHER_TREE),
     (9051, "6.5"): {"": "no experimental command is offered"},
