@@ -109,9 +109,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", help="runs, separated by commas: scripts, " + ", ".join(one.name for one in STRESS)
     )
-    parser.add_argument(
-        "--mended", action="store_true", help="the program does COMPRESS and CHECK right: try them, too"
-    )
+    parser.add_argument("--mended", action="store_true", help="the program goes on after COMPRESS: try that, too")
     parser.add_argument(
         "--keep", type=Path, help="a directory for what ImapTest says, with all that was sent and received"
     )
