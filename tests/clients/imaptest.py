@@ -25,8 +25,7 @@ SCRIPTS_USER = "user400@example.com"
 OTHER_USER = "user399@example.com"
 
 INSTALL = """\
-ImapTest is not here. Get it from https://github.com/dovecot/imaptest (releases, or built as docs/build.md there says), and
-then either put `imaptest` on PATH or name it:
+Get ImapTest from https://github.com/dovecot/imaptest (releases, or built as docs/build.md there says), and either put `imaptest` on PATH or name it:
 
     make imaptest IMAPTEST=/path/to/imaptest/src/imaptest IMAPTEST_SCRIPTS=/path/to/imaptest/src/tests
 
@@ -78,7 +77,7 @@ def main() -> int:
     options = arguments()
     program = os.environ.get("IMAPTEST") or shutil.which("imaptest")
     if not program or not Path(program).exists():
-        print(INSTALL)
+        print(f"There is no ImapTest here. {INSTALL}")
         return 1
     scripts = Path(os.environ.get("IMAPTEST_SCRIPTS") or Path(program).resolve().parent / "tests")
     wanted = options.only.split(",") if options.only else ["scripts", *(one.name for one in STRESS)]
