@@ -25,7 +25,8 @@ SCRIPTS_USER = "user400@example.com"
 OTHER_USER = "user399@example.com"
 
 INSTALL = """\
-Get ImapTest from https://github.com/dovecot/imaptest (releases, or built as docs/build.md there says), and either put `imaptest` on PATH or name it:
+Get ImapTest from https://github.com/dovecot/imaptest (releases, or built as docs/build.md there says), and either put
+`imaptest` on PATH or name it:
 
     make imaptest IMAPTEST=/path/to/imaptest/src/imaptest IMAPTEST_SCRIPTS=/path/to/imaptest/src/tests
 
