@@ -62,8 +62,9 @@ def console() -> Console:
 
 def progress(*columns: ProgressColumn, quiet: bool) -> Progress:
     """How far a long command is, for whoever looks at a terminal: not among what it prints."""
-    shown = Console(highlight=False, stderr=True)
-    return Progress(*columns, console=shown, transient=True, disable=quiet or not sys.stderr.isatty())
+    quiet = quiet or not sys.stderr.isatty()
+    shown = Console(highlight=False, stderr=True, quiet=quiet)  # some versions of rich end a disabled one with a line
+    return Progress(*columns, console=shown, transient=True, disable=quiet)
 
 
 def said(name: str, value: Any) -> str:
