@@ -52,8 +52,10 @@ class News(NamedTuple):
 
 
 class FlagChange(NamedTuple):
-    """What a STORE does to flags. op: '+', '-', or '=' within may_mask and, where may_words, for keywords. The masks are
-    bits of messages.flags, the words keywords."""
+    """What a STORE does to flags. op: '+', '-', or '=' within may_mask and, where may_words, for keywords.
+
+    Masks are bits of messages.flags, words are keywords.
+    """
 
     op: str
     mask: int
