@@ -297,8 +297,7 @@ class Account:
         announced, self._announced = self._announced, None
         place = announced if announced and announced.name == name else self._place_for_new(name)
         target = self._target(place)
-        with refusals_noted(self.database, self.organization_id):
-            done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
+        done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
         self.announce(done.group_id)
         return Appended(done.uid_validity, range(done.first_uid, done.first_uid + len(drafts)))
 

@@ -15,6 +15,7 @@ from imapd import errors
 from imapd.mail import flags
 from imapd.mail.mime.parse import parse
 from imapd.mail.mime.transfer import without_binary
+from imapd.mail.quota import refusals_noted
 from imapd.storage import contents
 from imapd.storage.blobs import Spool
 from imapd.storage.messages import Appended, View
@@ -87,7 +88,7 @@ def append(
 ) -> Appended:
     """Stores all or none; durable when it returns. replaced: a message, by its UID, that goes in the same moment.
     Raises errors.OverQuota, NoTarget, TooBig, Unavailable, Expunged."""
-    with ExitStack() as made:
+    with ExitStack() as made, refusals_noted(node.database, organization_id):
         storable = [_storable(node, draft, made) for draft in drafts]
         return _append(node, organization_id, target, storable, now, replaced)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from imapd import errors
+from imapd.mail import delivery
 from imapd.mail.account import Account, Draft
 from imapd.storage import provision, quota_roots, quotas, recount
 from imapd.storage.addresses import address
@@ -405,6 +406,15 @@ def test_a_refusal_makes_a_nearly_full_quota_count_as_full(
             user.append("INBOX", [letter()])
     assert events(store) == [(kind, 95), (kind, 100)]
     assert user.open("INBOX").quota_warned == 100
+
+
+def test_who_delivers_without_a_session_is_refused_and_that_is_told(store: Store, user: Account) -> None:
+    limit(store, USER, storage=10_000)
+    user.append("INBOX", [letter(9600)])
+    with pytest.raises(errors.OverQuota) as refused:
+        delivery.append(user.node, user.organization_id, user.target("INBOX"), [letter()], 0)
+    assert refused.value.root[0] == "m"
+    assert events(store) == [("m", 95), ("m", 100)]
 
 
 def test_a_lowered_limit_is_a_crossing_and_a_raised_one_arms_again(store: Store, user: Account) -> None:
