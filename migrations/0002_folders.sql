@@ -98,15 +98,3 @@ BEGIN
 END $$;
 CREATE TRIGGER one_folder_for_one_use BEFORE INSERT OR UPDATE OF mailbox_id ON folders
     FOR EACH ROW WHEN (NEW.special_use IS NOT NULL) EXECUTE FUNCTION one_folder_for_one_use();
-
--- A folder that is made in a mailbox that is closed is hidden from the beginning.
-CREATE FUNCTION hide_new_folder() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE folder_groups g SET hidden = g.hidden || NEW.folder_id
-      FROM mailboxes m JOIN domains d USING (domain_id)
-     WHERE g.organization_id = NEW.organization_id AND g.group_id = NEW.group_id
-       AND m.organization_id = NEW.organization_id AND m.mailbox_id = NEW.mailbox_id AND (m.disabled OR d.disabled);
-    RETURN NULL;
-END $$;
-CREATE TRIGGER hide_new_folder AFTER INSERT ON folders FOR EACH ROW EXECUTE FUNCTION hide_new_folder();

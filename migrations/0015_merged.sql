@@ -131,6 +131,38 @@ CREATE TRIGGER prefix_passes_on_moving AFTER UPDATE OF domain_id, user_id ON mai
     WHEN (OLD.domain_id <> NEW.domain_id OR OLD.user_id IS DISTINCT FROM NEW.user_id)
     EXECUTE FUNCTION prefix_passes_on();
 
+-- Takes one folder out of what a merged mailbox shows. The group is locked.
+CREATE FUNCTION hide_folder(org bigint, grp bigint, folder bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    now_modseq bigint;
+BEGIN
+    UPDATE folder_groups g SET hidden = g.hidden || folder, modseq = g.modseq + 1
+     WHERE g.organization_id = org AND g.group_id = grp RETURNING g.modseq INTO now_modseq;
+    INSERT INTO changes (organization_id, group_id, modseq, expunged)
+    SELECT org, grp, now_modseq, uid_set(array_agg(m.uid))
+      FROM messages m WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder;
+END $$;
+
+-- What lies in a closed mailbox is hidden as soon as there is something to merge it with: where a folder comes into a
+-- group, others of it, or the new one itself.
+CREATE FUNCTION hide_what_is_closed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM hide_folder(NEW.organization_id, NEW.group_id, f.folder_id)
+       FROM folders f
+       JOIN mailboxes m ON m.organization_id = f.organization_id AND m.mailbox_id = f.mailbox_id
+       JOIN domains d ON d.domain_id = m.domain_id
+       JOIN folder_groups g ON g.organization_id = f.organization_id AND g.group_id = f.group_id
+      WHERE f.organization_id = NEW.organization_id AND f.group_id = NEW.group_id
+        AND (m.disabled OR d.disabled) AND f.folder_id <> ALL (g.hidden)
+        AND (f.folder_id = NEW.folder_id OR f.mailbox_id <> NEW.mailbox_id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER hide_what_is_closed AFTER INSERT ON folders FOR EACH ROW EXECUTE FUNCTION hide_what_is_closed();
+CREATE TRIGGER hide_what_is_closed_joining AFTER UPDATE OF group_id ON folders FOR EACH ROW
+    WHEN (OLD.group_id <> NEW.group_id) EXECUTE FUNCTION hide_what_is_closed();
+
 -- Takes the folders of mailboxes that are closed out of what merged mailboxes show, and back into it those that are
 -- open again. Who sees a group whole is told that the messages are gone, and later that they have come; where there is
 -- nothing to merge with, nothing changes. Returns the groups.
@@ -139,7 +171,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
     one record;
     groups bigint[] := '{}';
-    now_modseq bigint;
 BEGIN
     FOR one IN
         SELECT f.folder_id, f.group_id, m.disabled OR d.disabled AS hide
@@ -156,12 +187,7 @@ BEGIN
     LOOP
         PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id = one.group_id FOR NO KEY UPDATE;
         IF one.hide THEN
-            UPDATE folder_groups g SET hidden = g.hidden || one.folder_id, modseq = g.modseq + 1
-             WHERE g.organization_id = org AND g.group_id = one.group_id RETURNING g.modseq INTO now_modseq;
-            INSERT INTO changes (organization_id, group_id, modseq, expunged)
-            SELECT org, one.group_id, now_modseq, uid_set(array_agg(m.uid))
-              FROM messages m
-             WHERE m.organization_id = org AND m.group_id = one.group_id AND m.folder_id = one.folder_id;
+            PERFORM hide_folder(org, one.group_id, one.folder_id);
         ELSE
             UPDATE folder_groups g SET hidden = array_remove(g.hidden, one.folder_id)
              WHERE g.organization_id = org AND g.group_id = one.group_id;

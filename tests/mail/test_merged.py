@@ -201,6 +201,23 @@ def test_what_is_hidden_between_two_messages_keeps_its_flags(
     assert again.ok("FETCH 1:* FLAGS") == ["* 1 FETCH (FLAGS (\\Recent))"]
 
 
+def test_what_is_made_while_a_domain_is_closed_shows_nothing_of_it(store: Store, person: Person) -> None:
+    """The name was the closed domain's alone, and so nothing had to be taken out of anything when it was closed."""
+    speaker = person.on(store)
+    fill(speaker, "company.org/Work", "company.org/Play")
+    validity, modseq = number(speaker, "Work", "UIDVALIDITY"), number(speaker, "Work", "HIGHESTMODSEQ")
+    provision.set_domain(store.database, "company.org", disabled=True)
+    closed = person.on(store)
+    fill(closed, "Work", "Other")
+    closed.ok("RENAME Other Play")
+    assert list(look(closed, "Work").values()) == ["in Work"]
+    assert list(look(closed, "Play").values()) == ["in Other"]
+    assert resynchronized(person.on(store), "Work", {1}, validity, modseq) == {2}
+    provision.set_domain(store.database, "company.org", disabled=False)
+    assert sorted(look(person.on(store), "Work").values()) == ["in Work", "in company.org/Work"]
+    assert sorted(look(person.on(store), "Play").values()) == ["in Other", "in company.org/Play"]
+
+
 def test_what_lies_alone_keeps_its_uids_when_its_domain_is_closed_and_opened(store: Store) -> None:
     provision.add_user(store.database, address("alone@company.org"), "", None)
     alone = Speaker(store, "alone@company.org")

@@ -223,6 +223,7 @@ def _bring(world: World, folders: list[Folder], owner: str, path: str) -> None:
         goal = world.space_named(owner, path)
         for folder in folders:
             _regroup(folder, goal)
+        world.hide_closed(goal)
         return
     left = next(key for key, each in world.spaces.items() if each is space)
     memory = goal or Space()
@@ -256,6 +257,37 @@ def unsubscribe(world: World, person: Person, name: str) -> None:
 def change_mode(world: World, person: Person, mode: str) -> None:
     """Names show other mailboxes: who remembers them is told all anew."""
     person.mode = mode
+    _show_others(world, person)
+
+
+def change_primary(world: World, person: Person, box: Box) -> None:
+    if person.primary is not box:
+        person.primary = box
+        _show_others(world, person)
+
+
+def close(world: World, box: Box) -> None:
+    """Its folders are no part of what is merged, and nobody can name them."""
+    box.closed = True
+    for folder in box.folders.values():
+        world.hide_closed(folder.space)
+    if box.owner and box.owner.primary is box:
+        _show_others(world, box.owner)
+
+
+def reopen(world: World, box: Box) -> None:
+    """What was merged comes with new UIDs: those that it had are known to be gone."""
+    box.closed = False
+    for folder in box.folders.values():
+        if folder.hidden and folder.messages:
+            for uid, message in zip(folder.space.take(len(folder.messages)), folder.messages, strict=True):
+                message.uid = uid
+        folder.hidden = False
+    if box.owner and box.owner.primary is box:
+        _show_others(world, box.owner)
+
+
+def _show_others(world: World, person: Person) -> None:
     for (owner, _), space in world.spaces.items():
         space.changes += owner == person.name
 
@@ -282,4 +314,4 @@ def set_access(world: World, person: Person, name: str, who: str, op: str, lette
 
 def rights_in(person: Person, folder: Folder) -> str:
     """What a session that has the folder open may do there now."""
-    return held(person, folder.box, folder) if folder.exists else ""
+    return held(person, folder.box, folder) if folder.exists and not folder.box.closed else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from imapd.storage import provision
+from imapd.storage.addresses import address
 from tests.model import deeds
 from tests.model.commands import Commands, Name
 
@@ -40,6 +42,34 @@ class MailboxCommands(Commands):
         identifier = [*(person.identifier for person in self.world.people), "group:team"][who]
         reply = session.command(f'SETACL "{wanted}" {identifier} "{op.strip("=")}{rights}"')
         self.expect(reply, lambda: deeds.set_access(self.world, session.person, wanted, identifier, op, rights))
+        self.access_changed = True
+
+    def change_primary(self, s: int, which: int) -> None:
+        """By the operator. Another mailbox stands without a prefix: what is open ends."""
+        person = self.stage.sessions[s].person
+        box = person.mailboxes[which % len(person.mailboxes)]
+        if box is not person.primary and not box.closed:
+            before = person.boxes
+            provision.set_user(self.stage.database, address(person.identifier), primary=address(box.address))
+            deeds.change_primary(self.world, person, box)
+            self.stage.tell()
+            for session in self.stage.sessions:
+                if session.person is person and person.boxes[0] is not before[0]:
+                    session.expect_end()
+
+    def close_or_open(self, s: int, which: int) -> None:
+        """By the operator: a mailbox that nobody logs in by. Who has it open is out, and who has it among theirs."""
+        person = self.stage.sessions[s].person
+        box = person.mailboxes[1 + which % (len(person.mailboxes) - 1)]
+        first = person.boxes[0]
+        provision.set_mailbox(self.stage.database, address(box.address), disabled=not box.closed)
+        (deeds.reopen if box.closed else deeds.close)(self.world, box)
+        self.stage.tell()
+        for session in self.stage.sessions:
+            if session.person is person and (box.closed or person.boxes[0] is not first):
+                session.expect_end()
+            elif session.person is person:
+                session.expect_namespaces()
         self.access_changed = True
 
     def change_mode(self, s: int, unified: bool) -> None:

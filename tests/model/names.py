@@ -52,7 +52,7 @@ def place(world: World, person: Person, name: str) -> Place:
     """Where a name leads, whether there is anything or not."""
     if name.startswith(SHARED):
         address, _, path = name.removeprefix(SHARED).partition("/")
-        boxes = [box for box in world.boxes if box.address == address.lower() and box.owner is not person]
+        boxes = [b for b in world.boxes if b.address == address.lower() and b.owner is not person and not b.closed]
         return _place(SHARED + address.lower() + "/", path, boxes, shared=True)
     first, slash, rest = name.partition("/")
     for prefix, box in person.namespaces():
@@ -139,7 +139,7 @@ def listing(world: World, person: Person) -> dict[str, Listed]:
     for box in world.boxes:
         for path, folder in box.folders.items():
             rights = held(person, box, folder)
-            if box.owner is not person and "l" in rights:
+            if box.owner is not person and not box.closed and "l" in rights:
                 name = f"{SHARED}{box.address}/{path}"
                 found[name] = Listed(name, [folder], rights)
     for name in list(found):

@@ -64,6 +64,8 @@ KINDS = [
     *often(3, step("rename", old=NAMES, new=ANY_NAMES)),
     *often(3, step("set_access", name=NAMES, who=st.integers(0, 2), op=st.sampled_from("+-="), rights=RIGHTS)),
     step("change_mode", unified=ONE_OR_OTHER),
+    step("change_primary", which=st.integers(0, 2)),
+    step("close_or_open", which=st.integers(0, 1)),
     *often(2, step("nap", steps=st.integers(1, 8))),
 ]  # fmt: skip
 STEPS = st.integers(0, len(KINDS) - 1).flatmap(KINDS.__getitem__)

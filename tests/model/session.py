@@ -30,7 +30,7 @@ class Opened:
 
     def messages(self, world: World) -> list[tuple[Folder, Message]]:
         if self.folder is None:
-            folders = list(world.folders_in(self.space))
+            folders = [folder for folder in world.folders_in(self.space) if not folder.box.closed]
         else:
             folders = [self.folder] if self.folder.exists and self.folder.space is self.space else []
         found = [(folder, message) for folder in folders for message in folder.messages]
@@ -168,6 +168,13 @@ class Session:
             assert time.monotonic() < deadline, f"{self} has not heard of its new rights"
             self.command("NOOP")
         self.fill()
+
+    def expect_namespaces(self) -> None:
+        """What has come is there in open sessions, too."""
+        deadline = time.monotonic() + NOTICED_SECONDS
+        prefixes = [f'("{prefix}" "/")'.encode() for prefix, _ in self.person.namespaces()]
+        while not all(prefix in self.send("NAMESPACE").untagged[0] for prefix in prefixes):
+            assert time.monotonic() < deadline, f"{self} has not heard of another mailbox"
 
     def expect_end(self) -> None:
         """The server says BYE; then the person comes back."""

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
+from imapd.cluster import control
 from imapd.mail.rights import LEVELS
 from imapd.storage import grants, groups, provision
 from imapd.storage.addresses import address
@@ -37,10 +38,12 @@ class Stage:
     """alice has three mailboxes, two of them in one domain; bob two; desk@ is nobody's. Their sessions are on the servers
     by turns."""
 
-    def __init__(self, servers: Sequence[Running], database: Database):
+    def __init__(self, servers: Sequence[Running], database: Database, redis_url: str):
         mark = f"{os.getpid() % 1000}-{next(NUMBERS)}"
         self.home, self.work = f"home{mark}.example", f"work{mark}.example"
         self.world = self._world()
+        self.database = database
+        self._redis_url = redis_url
         self._provide(database, f"Model {mark}")
         server = itertools.cycle(servers)
         seen = Seen(SIZES, date_of)
@@ -53,15 +56,16 @@ class Stage:
 
     def _world(self) -> World:
         alice, bob = Person("alice"), Person("bob", groups={"team"})
-        alice.boxes = [
+        alice.mailboxes = [
             Box(f"alice@{self.home}", alice),
             Box(f"alice@{self.work}", alice, own_seen=True),
             Box(f"more@{self.work}", alice, most=FEW),
         ]
-        bob.boxes = [Box(f"bob@{self.home}", bob), Box(f"bob@{self.work}", bob)]
+        bob.mailboxes = [Box(f"bob@{self.home}", bob), Box(f"bob@{self.work}", bob)]
         desk = Box(f"desk@{self.home}", None, own_seen=True)
-        world = World([alice, bob], [*alice.boxes, *bob.boxes, desk])
-        alice.boxes[0].access = {bob.identifier: LEVELS["write"]}
+        alice.primary, bob.primary = alice.mailboxes[0], bob.mailboxes[0]
+        world = World([alice, bob], [*alice.mailboxes, *bob.mailboxes, desk])
+        alice.mailboxes[0].access = {bob.identifier: LEVELS["write"]}
         desk.access = {"group:team": LEVELS["delete"], alice.identifier: LEVELS["admin"]}
         return world
 
@@ -77,7 +81,7 @@ class Stage:
             person.mode = "domain_separated"
         for box in self.world.boxes:
             of, owner = address(box.address), box.owner
-            if owner is None or box is not owner.boxes[0]:
+            if owner is None or box is not owner.mailboxes[0]:
                 user = address(owner.identifier) if owner else None
                 provision.add_mailbox(database, of, user, Limits(messages=box.most))
             if box.own_seen:
@@ -99,6 +103,11 @@ class Stage:
             "bob's": f"Shared/bob@{self.home}/", "desk": f"Shared/desk@{self.home}/",
         }[where]  # fmt: skip
         return prefix + path.replace("DOMAIN", self.work)
+
+    def tell(self) -> None:
+        """What the operator's command does after a change of mailboxes or users."""
+        for kind in ("user", "rights"):
+            control.send(self._redis_url, kind, "")
 
     def close(self) -> None:
         for session in self.sessions:

@@ -30,7 +30,7 @@ def playing(server: Demo, *others: Node) -> Iterator[Played]:
     database = Database(server.dsn)
 
     def play(steps: list[Step]) -> None:
-        stage = Stage([server, *others], database)
+        stage = Stage([server, *others], database, server.redis_url())
         try:
             Play(stage).play(steps)
         except BaseException as error:

@@ -12,10 +12,11 @@ STANDARD = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Spam": "\\Junk", "Trash": "
 
 @dataclass(eq=False)
 class Person:
-    """boxes: the primary one first. mode: what was chosen, None where it is left to the server."""
+    """mailboxes: the oldest first. mode: what was chosen, None where it is left to the server."""
 
     name: str
-    boxes: list[Box] = field(default_factory=list)
+    mailboxes: list[Box] = field(default_factory=list)
+    primary: Box | None = None
     groups: set[str] = field(default_factory=set)
     mode: str | None = None
     subscriptions: set[str] = field(default_factory=set)
@@ -26,20 +27,21 @@ class Person:
 
     @property
     def identifier(self) -> str:
-        return self.boxes[0].address
+        return self.mailboxes[0].address
+
+    @property
+    def boxes(self) -> list[Box]:
+        """Those that are open, the primary one first."""
+        return sorted((box for box in self.mailboxes if not box.closed), key=lambda box: box is not self.primary)
 
     @property
     def grantees(self) -> set[str]:
         return {self.identifier, *(f"group:{name}" for name in self.groups)}
 
     def namespaces(self) -> list[tuple[str, Box]]:
-        """The prefix of each mailbox: its domain, or the whole address of a second one there."""
-        taken: set[str] = set()
-        found = []
-        for box in self.boxes:
-            found.append(((box.address if box.domain in taken else box.domain) + "/", box))
-            taken.add(box.domain)
-        return found
+        """The prefix of each mailbox that is open: its domain, or the whole address of a second one there."""
+        oldest = {box.domain: box for box in reversed(self.mailboxes)}
+        return [((box.domain if oldest[box.domain] is box else box.address) + "/", box) for box in self.boxes]
 
 
 @dataclass(eq=False)
@@ -51,6 +53,7 @@ class Box:
     owner: Person | None
     own_seen: bool = False
     most: int | None = None
+    closed: bool = False
     folders: dict[str, Folder] = field(default_factory=dict)
     access: dict[str, str] = field(default_factory=dict)
 
@@ -65,7 +68,8 @@ class Box:
 
 @dataclass(eq=False)
 class Folder:
-    """access: what is given in it in place of what is given in the whole mailbox."""
+    """access: what is given in it in place of what is given in the whole mailbox. hidden: it lies in a mailbox that is
+    closed, and is no part of what is merged."""
 
     box: Box
     path: str
@@ -74,6 +78,7 @@ class Folder:
     use: str | None = None
     messages: list[Message] = field(default_factory=list)
     access: dict[str, str] = field(default_factory=dict)
+    hidden: bool = False
     mailbox_id: str | None = None  # once it has been told
 
     @property
@@ -141,7 +146,16 @@ class World:
         folder = Folder(box, path, self.space_named(owner_of(box), path), next(self._numbers), use)
         folder.access = dict(above.access) if above else {}
         box.folders[path] = folder
+        self.hide_closed(folder.space)
         return folder
+
+    def hide_closed(self, space: Space) -> None:
+        """Folders of closed mailboxes are taken out of what they would be merged with."""
+        folders = list(self.folders_in(space))
+        for folder in folders:
+            if folder.box.closed and not folder.hidden and any(other.box is not folder.box for other in folders):
+                folder.hidden = True
+                space.changes += 1
 
     def space_named(self, owner: str, path: str) -> Space:
         """A space whose folders have all gone comes back with another UIDVALIDITY."""
