@@ -4,6 +4,8 @@
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import psycopg2
@@ -12,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 
 from imapd import errors
 from imapd.storage.hosts import located
-from imapd.storage.pool import Database, Prepared
+from imapd.storage.pool import Database, Prepared, Running
 from workers.embedded import Embedded
 
 # What a worker does, in a process that gevent has patched. Prints what was raised, and after how many seconds.
@@ -140,3 +142,21 @@ def killed(database: Database, backend: int) -> None:
     with admin, admin.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
     admin.close()
+
+
+def test_a_statement_is_called_off_and_its_connection_not_used_again(database: Database) -> None:
+    running, began = Running(), time.monotonic()
+    assert database.rows("SELECT 1") == [(1,)]
+    threading.Timer(0.2, running.call_off).start()
+    with pytest.raises(errors.InUse):
+        database.rows("SELECT pg_sleep(20)", (), running)
+    assert time.monotonic() - began < 5
+    assert not database._free
+    assert database.rows("SELECT 2") == [(2,)]
+
+
+def test_what_has_ended_is_not_called_off(database: Database) -> None:
+    running = Running()
+    assert database.rows("SELECT 1", (), running) == [(1,)]
+    running.call_off()
+    assert database.rows("SELECT pg_sleep(0.2)") and len(database._free) == 1
