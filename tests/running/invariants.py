@@ -35,7 +35,8 @@ QUESTIONS = {
         WHERE (q.storage_used, q.messages_used) IS DISTINCT FROM (coalesce(r.size, 0), coalesce(r.messages, 0))""",
     "a message that the change log has expunged": """
         SELECT m.group_id, m.uid FROM messages m JOIN changes c USING (organization_id, group_id)
-        WHERE c.expunged @> m.uid""",
+        JOIN folder_groups g USING (organization_id, group_id)
+        WHERE c.expunged @> m.uid AND m.folder_id <> ALL (g.hidden)""",
     "a modseq that the change log does not know": """
         SELECT m.group_id, m.uid, m.modseq FROM messages m JOIN folder_groups g USING (organization_id, group_id)
         LEFT JOIN changes c ON c.organization_id = m.organization_id AND c.group_id = m.group_id AND c.modseq = m.modseq
