@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.search_keys import search_criteria
@@ -47,7 +48,8 @@ def parse_thread(cursor: Cursor) -> Thread:
 def thread(session: Session, args: Thread) -> Iterator[Output]:
     mailbox = session.selected
     positions, threads = mailbox.threads(args.criteria, args.algorithm)
-    yield b"* THREAD%b\r\n" % thread_data(threads, numbered(mailbox.view.uids, positions, args.by_uid))
+    numbers = numbered(mailbox.view.uids, positions, args.by_uid)
+    yield b"* THREAD%b\r\n" % mailbox.aside(partial(thread_data, threads), numbers, len(numbers))
 
 
 def thread_data(threads: Threads, numbers: Sequence[int]) -> bytes:

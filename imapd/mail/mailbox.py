@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imapd import errors
 from imapd.mail import flags, resync, rights, search, sort, thread
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from imapd.mail.account import Account, Appended, Draft
 
 SYSTEM_FLAGS = list(flags.BITS)
+
+ASIDE_FROM = 5000
+"""Messages from which putting them in order would hold up the other sessions, and is done off the hub."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +379,12 @@ class Mailbox:
         """The same positions, and their threads, whose nodes are indexes into them."""
         positions = self.search(criterion)
         return positions, thread.threads(self, positions, algorithm)
+
+    def aside(self, work: Callable[[T], R], given: T, messages: int) -> R:
+        """Does what needs nothing but memory; off the hub where that many messages would hold up other sessions."""
+        if messages < ASIDE_FROM:
+            return work(given)
+        return self._account.node.offload(work, given)
 
     def saved_at(self, positions: Iterable[int]) -> list[int | None]:
         """When messages came into this mailbox, in seconds since 1970; None where they are gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imapd.mail.folding import collation_key
@@ -43,7 +44,8 @@ def sort(mailbox: Mailbox, positions: Sequence[int], criteria: Sequence[Criterio
     for criterion in criteria:
         reverse.setdefault(criterion.key, criterion.reverse)  # a key that comes again changes nothing
     values = keys_of(mailbox, positions, reverse)
-    return in_order(positions, [(values[key], backwards) for key, backwards in reverse.items()])
+    columns = [(values[key], backwards) for key, backwards in reverse.items()]
+    return mailbox.aside(partial(in_order, positions), columns, len(positions))
 
 
 def in_order(positions: Sequence[int], columns: Sequence[tuple[Sequence[Any], bool]]) -> list[int]:
@@ -70,7 +72,8 @@ def keys_of(mailbox: Mailbox, positions: Sequence[int], keys: Iterable[str]) -> 
     if "date" in keys:
         found["date"] = sent(rows, 0, content_ids, picked(view.dates, positions))
     for key in texts:
-        found[key] = ranks(rows, columns.index(WRITTEN[key]), content_ids)
+        place = columns.index(WRITTEN[key])
+        found[key] = mailbox.aside(partial(ranks, rows, place), content_ids, len(content_ids))
     return found
 
 

@@ -94,7 +94,7 @@ def threads(mailbox: Mailbox, positions: Sequence[int], algorithm: str) -> Threa
     arrived = picked(mailbox.view.dates, positions)
     dates = sent(rows, COLUMNS.index("sent_at"), content_ids, arrived)
     messages = Messages(ids, references, dates, arrived, subjects, is_reply)
-    return ALGORITHMS[algorithm](messages)
+    return mailbox.aside(ALGORITHMS[algorithm], messages, len(positions))
 
 
 # Steps 1 to 3: links

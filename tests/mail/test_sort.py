@@ -24,6 +24,10 @@ class Mailbox:
         )
         self.questions = 0
 
+    @staticmethod
+    def aside(work, given, messages):
+        return work(given)
+
     def contents(self, ids, columns):
         self.questions += 1
         rows = {id: self.contents_there[id] for id in ids if id in self.contents_there}
