@@ -411,7 +411,8 @@ class Mailbox:
     def call_off(self) -> None:
         """Nobody waits any more for what is being searched."""
         if self._running is not None and not self._running.is_called_off:
-            self._account.node.offload(self._running.call_off)
+            with suppress(errors.MailError):  # then it goes on to its end, in vain
+                self._running.call_off(self._account.database)
 
     def contents(self, content_ids: Iterable[int], columns: Sequence[str]) -> dict[int, tuple[Any, ...]]:
         """Columns of `contents` by content id; asks the store for those only that nobody has asked for lately. Raises

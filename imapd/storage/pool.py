@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -102,16 +102,17 @@ class Running:
         self._connection: Connection | None = None
         self.is_called_off = False
 
-    def call_off(self) -> None:
-        """Tells PostgreSQL, on a connection of its own: from a native thread."""
+    def call_off(self, database: "Database") -> None:
+        """Nobody wants its answer any more: it ends with errors.InUse."""
         self.is_called_off = True
         if (connection := self._connection) is not None:
-            with suppress(psycopg2.Error):
-                connection.cancel()
+            database.cancel(connection.info.backend_pid)
 
     @contextmanager
     def on(self, connection: Connection) -> Iterator[None]:
         """It runs on this connection."""
+        if self.is_called_off:
+            raise errors.InUse
         self._connection = connection
         try:
             yield
@@ -209,6 +210,17 @@ class Database:
             finally:
                 if won and not connection.closed:
                     by_it.execute("SELECT pg_advisory_unlock(%s)", (key,))
+
+    def cancel(self, backend: int) -> None:
+        """Ends the statement of another connection. On one of its own: those of the pool may all be as busy. (What
+        libpq has for this would hold up every greenlet until PostgreSQL can be reached.)"""
+        connection = self._open()
+        try:
+            self._statement(connection, "SELECT pg_cancel_backend(%s)", (backend,), fetch=False)
+        except psycopg2.Error as error:
+            raise meaning(error) from error
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""

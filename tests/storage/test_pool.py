@@ -147,7 +147,7 @@ def killed(database: Database, backend: int) -> None:
 def test_a_statement_is_called_off_and_its_connection_not_used_again(database: Database) -> None:
     running, began = Running(), time.monotonic()
     assert database.rows("SELECT 1") == [(1,)]
-    threading.Timer(0.2, running.call_off).start()
+    threading.Timer(0.2, running.call_off, [database]).start()
     with pytest.raises(errors.InUse):
         database.rows("SELECT pg_sleep(20)", (), running)
     assert time.monotonic() - began < 5
@@ -158,5 +158,7 @@ def test_a_statement_is_called_off_and_its_connection_not_used_again(database: D
 def test_what_has_ended_is_not_called_off(database: Database) -> None:
     running = Running()
     assert database.rows("SELECT 1", (), running) == [(1,)]
-    running.call_off()
+    running.call_off(database)
     assert database.rows("SELECT pg_sleep(0.2)") and len(database._free) == 1
+    with pytest.raises(errors.InUse):
+        database.rows("SELECT 1", (), running)
