@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imapd.storage.blobs import BlobStore
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Row
 
 BATCH = 1000
+AT_ONCE = 100_000
+"""So many contents go after one look at all messages."""
+
 ASIDE = ".gone"
 LEAST_SECONDS = 600
 """So long a file stays whatever the grace: it is there before the row that names it, which may take some attempts."""
@@ -36,7 +39,7 @@ def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterato
     before = time.time() - max(grace_seconds, LEAST_SECONDS)
     for (organization_id,) in database.rows("SELECT organization_id FROM organizations ORDER BY 1"):
         before_these = gone.contents
-        while (number := _contents(database, organization_id, grace_seconds)) > 0:
+        for number in _contents(database, organization_id, grace_seconds):
             gone.contents += number
             yield gone
         if gone.contents > before_these:
@@ -63,23 +66,45 @@ def _threads(database: Database, organization_id: int) -> None:
     )
 
 
-def _contents(database: Database, organization_id: int, grace_seconds: int) -> int:
-    """Deletes a batch of rows that no message has. Their blobs follow when the directories are gone through."""
-    rows = database.rows(
-        """
-        DELETE FROM contents c
-         WHERE c.organization_id = %(org)s AND c.last_used_at < now() - make_interval(secs => %(grace)s)
-           AND c.content_id IN (
-               SELECT u.content_id FROM contents u
-                WHERE u.organization_id = %(org)s AND u.last_used_at < now() - make_interval(secs => %(grace)s)
-                  AND NOT EXISTS (SELECT FROM messages m
-                                   WHERE m.organization_id = u.organization_id AND m.content_id = u.content_id)
-                LIMIT %(batch)s)
-        RETURNING 1
-        """,
-        {"org": organization_id, "grace": grace_seconds, "batch": BATCH},
-    )
-    return len(rows)
+def _contents(database: Database, organization_id: int, grace_seconds: int) -> Iterator[int]:
+    """Deletes rows that no message has, and says how many after each batch. Their blobs follow when the directories are
+    gone through.
+
+    Who uses a content again renews its time, and a content that no message has cannot be copied. So one look at all
+    messages is enough: what has another time when it is to go was used meanwhile, and stays.
+    """
+    while unused := _unused(database, organization_id, grace_seconds):
+        for start in range(0, len(unused), BATCH):
+            ids, times = zip(*unused[start : start + BATCH], strict=True)
+            rows = database.rows(
+                """
+                DELETE FROM contents c USING unnest(%s::bigint[], %s::timestamptz[]) AS u (content_id, last_used_at)
+                 WHERE c.organization_id = %s AND c.content_id = u.content_id AND c.last_used_at = u.last_used_at
+                RETURNING 1
+                """,
+                (list(ids), list(times), organization_id),
+            )
+            yield len(rows)
+        if len(unused) < AT_ONCE:
+            return
+
+
+def _unused(database: Database, organization_id: int, grace_seconds: int) -> list[Row]:
+    """Contents that no message has, with the times when they were used last."""
+    with database.transaction() as tx:
+        # A plan made while the tables were small would look through all messages for each content.
+        tx.execute("SET LOCAL enable_nestloop = off")
+        tx.execute("SET LOCAL statement_timeout = '1h'")
+        return tx.rows(
+            """
+            SELECT c.content_id, c.last_used_at FROM contents c
+             WHERE c.organization_id = %(org)s AND c.last_used_at < now() - make_interval(secs => %(grace)s)
+               AND NOT EXISTS (SELECT FROM messages m
+                                WHERE m.organization_id = %(org)s AND m.content_id = c.content_id)
+             LIMIT %(most)s
+            """,
+            {"org": organization_id, "grace": grace_seconds, "most": AT_ONCE},
+        )
 
 
 def _blobs(database: Database, organization_id: int, directory: Path, before: float, gone: Collected) -> None:

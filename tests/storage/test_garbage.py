@@ -3,10 +3,13 @@
 
 import hashlib
 import os
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import psycopg2
 
 from imapd.mail.account import Account, Draft
 from imapd.storage.garbage import Collected, collect
@@ -131,3 +134,48 @@ def test_a_message_on_its_way_in_stays_even_without_any_grace(store: Store) -> N
     assert list(collect(store.database, node.blobs, 0))[-1] == Collected()
     assert node.blobs.exists(1, digest)
     spool.close()
+
+
+def test_what_is_used_again_while_it_is_collected_stays(store: Store) -> None:
+    """Somebody has begun to store a message before the collector looks, and is done after that."""
+    node = store.node()
+    with_one_removed(store, node)
+    made_older(store)
+    again = psycopg2.connect(store.dsn)
+    with again.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '10s'")
+        cursor.execute(
+            "UPDATE contents SET last_used_at = now() WHERE content_id NOT IN (SELECT content_id FROM messages)"
+            " RETURNING content_id"
+        )
+        ((content_id,),) = cursor.fetchall()
+        steps = collect(store.database, node.blobs, 0)
+        collecting = threading.Thread(target=lambda: found.extend(steps))
+        found: list[Collected] = []
+        collecting.start()
+        time.sleep(0.3)
+        cursor.execute("UPDATE messages SET content_id = %s", (content_id,))
+        again.commit()
+    collecting.join(10)
+    again.close()
+    assert found[-1].contents == 0
+    mailbox = store.account(store.node()).open("INBOX")
+    assert mailbox.body(mailbox.view.content_ids[0]).read() == draft("goes").literal.data
+
+
+def test_many_contents_cost_one_look_at_all_messages(store: Store) -> None:
+    database = store.database
+    database.execute(
+        "INSERT INTO contents (organization_id, sha256, size, envelope, body, body_structure, parts, header, header_size,"
+        " thread_id, last_used_at)"
+        " SELECT 1, sha256(n::text::bytea), 1, '', '', '', '', '', 0, n, now() - interval '2 days'"
+        " FROM generate_series(1, 8000) n"
+    )
+    database.execute(
+        "INSERT INTO messages (organization_id, group_id, uid, folder_id, modseq, content_id, size, internal_date,"
+        " internal_zone, flags) SELECT 1, 1, n, 1, 1, 1 + n % 4000, 1, 0, 0, 0 FROM generate_series(1, 80000) n"
+    )
+    began = time.monotonic()
+    *_, gone = collect(database, store.node().blobs, GRACE)
+    assert gone.contents == 4000
+    assert time.monotonic() - began < 10  # each content by itself: hundreds of millions of rows
