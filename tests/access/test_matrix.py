@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each command of the matrix with each single right, and with all rights but one."""
+"""Each command of the matrix with each single right, with what it needs and no more, and with all but that."""
 
 import pytest
 
@@ -7,11 +7,8 @@ from imapd.mail.rights import ALL, KNOWING
 from tests.access.conftest import Two
 from tests.access.matrix import INTO, NAMED, SELECTED, Row
 
-SETS = [*ALL, *(ALL.replace(right, "") for right in ALL)]
-
-
-def named(rights: str) -> str:
-    return rights if len(rights) == 1 else f"all but {(set(ALL) - set(rights)).pop()}"
+SINGLE = [*ALL, ALL]
+EVERY = [*NAMED, *SELECTED, *INTO]
 
 
 @pytest.fixture(autouse=True)
@@ -31,30 +28,15 @@ def judge(two: Two, row: Row, rights: str) -> None:
         assert not two.changed(), f"{row.command} with {rights} has changed something"
 
 
-@pytest.mark.parametrize("rights", SETS, ids=named)
-def test_by_name(two: Two, rights: str) -> None:
-    for row in NAMED:
-        two.make(rights, row.above)
-        judge(two, row, rights)
-        if row.command.startswith(("SELECT", "EXAMINE")) and "r" in rights:
-            two.reader.ok("UNSELECT")
-
-
-@pytest.mark.parametrize("rights", SETS, ids=named)
-def test_on_the_selected(two: Two, rights: str) -> None:
-    rights = "".join(sorted({*rights, "r"}))
-    for row in SELECTED:
+def play(two: Two, row: Row, rights: str) -> None:
+    """In the state that it needs."""
+    if row in SELECTED:
+        rights = "".join(sorted({*rights, "r"}))
         two.make(rights)
         two.reader.ok(f'SELECT "{two.name}"')
-        if row.command == "CLOSE":
-            row = row._replace(changes="e" in rights)
-        judge(two, row, rights)
+        judge(two, row._replace(changes="e" in rights) if row.command == "CLOSE" else row, rights)
         two.reader.command("UNSELECT")
-
-
-@pytest.mark.parametrize("rights", SETS, ids=named)
-def test_into_it(two: Two, rights: str) -> None:
-    for row in INTO:
+    elif row in INTO:
         two.make(rights)
         two.reader.append("Drafts", b"Subject: mine\r\n\r\n\r\n")
         two.reader.ok("SELECT Drafts")
@@ -63,6 +45,29 @@ def test_into_it(two: Two, rights: str) -> None:
         assert left == ("i" not in rights or "COPY" in row.command), "what is refused stays, and what is moved goes"
         two.reader.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)") if left else None
         two.reader.ok("CLOSE")
+    else:
+        two.make(rights, row.above)
+        judge(two, row, rights)
+        if row.command.startswith(("SELECT", "EXAMINE")) and "r" in rights:
+            two.reader.ok("UNSELECT")
+
+
+@pytest.mark.parametrize("rights", SINGLE)
+def test_each_right_alone_and_all_together(two: Two, rights: str) -> None:
+    for row in EVERY:
+        play(two, row, rights)
+
+
+def test_what_it_needs_is_enough(two: Two) -> None:
+    for row in EVERY:
+        play(two, row, row.needs)
+
+
+@pytest.mark.parametrize("right", ALL)
+def test_all_rights_but_one_that_it_needs(two: Two, right: str) -> None:
+    for row in EVERY:
+        if right in row.needs:
+            play(two, row, ALL.replace(right, ""))
 
 
 def test_renaming_needs_a_right_above(two: Two) -> None:
