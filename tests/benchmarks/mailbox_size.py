@@ -45,7 +45,7 @@ COMMANDS = {
         "SEARCH LARGER 1300",
         "SEARCH SINCE 1-Oct-2020",
         "SEARCH SENTSINCE 1-Oct-2020",
-        "SEARCH MODSEQ 5",
+        "SEARCH MODSEQ 1",
         "SEARCH RETURN (MIN MAX COUNT) UNSEEN",
     ),
     "SEARCH by header and text": (
@@ -82,7 +82,7 @@ COMMANDS = {
         "SELECT {name}",
         "FETCH 1:* (UID FLAGS)",
         "FETCH 1:* (UID ENVELOPE)",
-        "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 4)",
+        "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)",
         "STORE 1:* +FLAGS.SILENT ($Counted)",
         "STORE 1:* -FLAGS.SILENT ($Counted)",
         "STORE * +FLAGS ($One)",
@@ -97,7 +97,7 @@ Found = dict[str, tuple[int, float]]
 REPORT = """\
 # What a mailbox of 100,000 messages costs
 
-Made by `make bench ARGS='--mailbox --out docs/mailbox-size.md'`, on {cores} cores of {machine}, with PostgreSQL on the same.
+Made by `make bench ARGS='--mailbox --out mailbox.md'`, on {cores} cores of {machine}, with PostgreSQL on the same.
 
 - **statements** is the number of statements that the command sends to PostgreSQL. {most}
 - The times are medians of {times}, in milliseconds, of the session and the store, without a socket. The worker knows the
