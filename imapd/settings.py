@@ -339,10 +339,8 @@ def _check_tls(settings: Settings, document: _Document) -> None:
 def _try_certificate(tls: Tls, document: _Document) -> None:
     import ssl
 
-    from imapd.net.tls import context
-
     try:
-        context(tls)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(str(tls.certificate), tls.key)
     except ssl.SSLError as error:
         what = (error.reason or str(error)).replace("_", " ").lower()
         raise document.fault(("tls", "certificate"), f"does not work with tls.key: {what}") from None

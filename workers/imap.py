@@ -48,7 +48,7 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
     from imapd.protocol import registry
     from imapd.protocol.session import Session as ImapSession
     from imapd.storage.waiting import wait_at_most
-    from workers.alone import accept_for
+    from workers.alone import accept
 
     patience = settings.database
     wait_at_most(patience.connect_timeout_seconds, patience.statement_timeout_seconds + _GRACE_SECONDS)
@@ -57,7 +57,7 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
     node = Node.open(settings, metrics)
     worker = Worker(settings, channel, identity, metrics, lambda connection: ImapSession(connection, node))
     if channel is None:
-        accept_for(worker)
+        accept(settings, worker.take)
     try:
         return worker.run()
     finally:
