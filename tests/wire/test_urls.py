@@ -13,7 +13,7 @@ from imapd.wire.names import decode_utf8, folded
 from imapd.wire.urls import MessageUrl, message_url
 
 NUMBERS = st.integers(1, 4294967295)
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).filter(
+NAMES = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).filter(
     lambda name: not name.endswith("/")
 )
 
