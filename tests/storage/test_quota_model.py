@@ -312,12 +312,17 @@ def added(*nets: dict[int, Amount]) -> dict[int, Amount]:
 def test_any_sequence_counts_exactly_and_refuses_just_what_does_not_fit(store: Store) -> None:
     Quotas.store = store
     Quotas.done.clear()
-    run_state_machine_as_test(
-        Quotas,
-        settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        ),
-    )  # type: ignore[no-untyped-call]
+    how = settings(
+        max_examples=EXAMPLES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )  # fmt: skip
+    for _ in range(10):  # some versions of hypothesis begin with very short ones
+        run_state_machine_as_test(Quotas, settings=how)  # type: ignore[no-untyped-call]
+        if enough_done():
+            return
+    raise AssertionError(Quotas.done)
+
+
+def enough_done() -> bool:
     refused = sum(number for what, number in Quotas.done.items() if what.endswith("refused"))
-    assert len(Quotas.done) >= 6 and refused >= 5 and Quotas.done.total() - refused >= 20, Quotas.done
+    return len(Quotas.done) >= 6 and refused >= 5 and Quotas.done.total() - refused >= 20
