@@ -25,7 +25,7 @@ VALID = {
     b"4294967295": ((4294967295, 4294967295),),
 }
 
-# RELIABILITY S04, and more of the kind
+# What looks like a sequence set, and is none
 INVALID = [
     b"", b"0", b"0:5", b"5:0", b"-1", b"1,,2", b"1:", b":1", b",", b"1,", b",1", b"1:2:3", b"1 :2", b"1:*:*", b"**",
     "٣".encode(), "²".encode(), b"+1", b"1_0", b"01", b"4294967296", b"1:4294967296", b"18446744073709551617",
