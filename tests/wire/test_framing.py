@@ -256,7 +256,7 @@ def test_a_line_that_is_no_command():
 
 
 def test_the_sum_of_arguments_is_bounded():
-    """A thousand literals in one command, and as many of no octets."""
+    """Those of all literals of a command together; so with literals of no octets."""
     framer = Framer(1000, 5000)
     framer.feed(b"a SEARCH" + b" HEADER X {1000+}\r\n" + (b"y" * 1000 + b" HEADER X {1000+}\r\n") * 9)
     with pytest.raises(TooLong):
