@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from tests.faults.beside import Beside
 from tests.running.client import Client, Closed, Literal
 from tests.running.server import Node
 
@@ -38,29 +39,19 @@ class Ledger:
         return found
 
 
-class Load:
+class Load(Beside):
     """Appending clients on threads; they connect again when their connection dies."""
 
     def __init__(self, node: Node, users: list[str], clients_each: int = 3):
         self.node = node
         self.ledgers = [Ledger(user) for user in users]
         self._name = time.monotonic_ns()  # no other load's messages have these names
-        self._stop = threading.Event()
+        super().__init__()
         self._threads = [
             threading.Thread(target=self._run, args=(ledger, number), daemon=True)
             for ledger in self.ledgers
             for number in range(clients_each)
         ]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
 
     def count(self) -> int:
         """Messages acknowledged until now."""

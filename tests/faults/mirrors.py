@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from tests.faults.beside import Beside
 from tests.running.client import Client, Literal, Reply
 
 KEYWORDS = ("\\Seen", "\\Flagged", "\\Answered", "Blue", "$Label1")
@@ -139,26 +140,16 @@ class QresyncMirror:
         return self.flags
 
 
-class Changers:
+class Changers(Beside):
     """Sessions that append, copy, flag, expunge and move without pause."""
 
     def __init__(self, connect: Callable[[], Client], count: int, seed: int):
         self.failed: list[str] = []
-        self._stop = threading.Event()
+        super().__init__()
         self._threads = [
             threading.Thread(target=self._run, args=(connect(), random.Random(seed * 100 + number)), daemon=True)
             for number in range(count)
         ]
-
-    def __enter__(self) -> "Changers":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
 
     def _run(self, client: Client, chance: random.Random) -> None:
         try:

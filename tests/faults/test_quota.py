@@ -15,6 +15,7 @@ import pytest
 
 from imapd.storage import recount
 from imapd.storage.pool import Database
+from tests.faults.beside import Beside
 from tests.faults.conftest import USERS, new_node
 from tests.faults.ledger import Load, audit
 from tests.faults.test_processes import kill_one_worker
@@ -55,24 +56,14 @@ def drift(database: Database) -> list[Any]:
     return found + recount.drift_of_roots(database)
 
 
-class Stir:
+class Stir(Beside):
     """Clients that copy what a load appends, move it about, and expunge it again, until the end."""
 
     def __init__(self, node: Node, users: list[str]):
         self.node = node
         self.done = self.cut_off = 0
-        self._stop = threading.Event()
+        super().__init__()
         self._threads = [threading.Thread(target=self._run, args=(user,), daemon=True) for user in users]
-
-    def __enter__(self) -> "Stir":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
 
     def _run(self, user: str) -> None:
         while not self._stop.is_set():
