@@ -16,7 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from workers.programs import NOBODY, ProgramError, bound_to_parent, end, find_postgres, find_redis
+from workers.programs import (
+    NOBODY,
+    ProgramError,
+    bound_to_parent,
+    end,
+    find_postgres,
+    find_redis,
+    is_listened_on,
+)
 
 LOCK_SECONDS = 10.0
 LONGEST_SOCKET_PATH = 100  # sun_path holds 108 octets, its NUL included
@@ -175,7 +183,7 @@ class Embedded:
         log = self.data / "redis.log"
         self.redis = self._spawn(command, log, "TERM")
         deadline = time.monotonic() + 20
-        while not socket.exists():
+        while not is_listened_on(socket):
             if self.redis.poll() is not None or time.monotonic() > deadline:
                 raise ProgramError(f"Redis did not start: {_last_line(log)} (all of it: {log})")
             time.sleep(0.01)

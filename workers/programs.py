@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,6 +95,12 @@ def _may_pass_capabilities() -> bool:
     found = re.search(r"CapEff:\s*([0-9a-f]+)", status.read_text()) if status.exists() else None
     wanted = 1 << 1 | 1 << 8
     return found is None or int(found[1], 16) & wanted == wanted
+
+
+def is_listened_on(path: Path) -> bool:
+    """Whether a program takes connections on this Unix socket: its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def end(process: subprocess.Popen[Any] | None, polite: signal.Signals) -> None:

@@ -47,25 +47,29 @@ def test_others_go_on_while_passwords_are_hashed() -> None:
 
 def test_who_comes_when_too_many_wait_is_refused_at_once() -> None:
     run("""
-        import time
         import gevent
+        from gevent.monkey import get_original
         from imapd.auth.hashing import HashingThreads
         from imapd.errors import Unavailable
-        import gevent.monkey
 
-        sleep = gevent.monkey.get_original("time", "sleep")
+        held = get_original("_thread", "allocate_lock")()
         hashing = HashingThreads(1, 2)
-        waiting = [gevent.spawn(hashing.run, sleep, 0.1) for _ in range(3)]
+        held.acquire()
+
+        def pass_through():
+            with held:
+                pass
+
+        waiting = [gevent.spawn(hashing.run, pass_through) for _ in range(3)]
         gevent.sleep(0)
-        begun = time.perf_counter()
         try:
-            hashing.run(sleep, 0.1)
+            hashing.run(pass_through)  # whoever waited here would wait for ever
         except Unavailable:
-            assert time.perf_counter() - begun < 0.05
+            held.release()
         else:
             raise AssertionError
         gevent.joinall(waiting, raise_error=True)
-        hashing.run(sleep, 0)
+        hashing.run(pass_through)
     """)
 
 
@@ -98,7 +102,7 @@ def test_a_penalty_delays_one_session_and_no_other() -> None:
         delayed = gevent.spawn(penalties.begin, "192.0.2.1", "u")
         gevent.sleep(0.01)
         penalties.begin("192.0.2.1", "other")
-        assert time.perf_counter() - begun < 0.5
+        assert time.perf_counter() - begun < 1.5
         delayed.join()
-        assert 1.9 < time.perf_counter() - begun < 4
+        assert 1.9 < time.perf_counter() - begun < 20
     """)

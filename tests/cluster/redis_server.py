@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from workers.embedded import find_redis
+from workers.programs import find_redis, is_listened_on
 
 
 class RedisServer:
@@ -21,7 +21,7 @@ class RedisServer:
     def start(self) -> "RedisServer":
         options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([find_redis(), *options], stdout=subprocess.DEVNULL, cwd=self.socket.parent)
-        while not self.socket.exists():
+        while not is_listened_on(self.socket):
             assert self._process.poll() is None
             time.sleep(0.005)
         return self

@@ -137,7 +137,7 @@ def test_while_redis_is_away_watchers_are_called_now_and_then_and_again_when_it_
     until(lambda: woken.times >= 2)
     begun = time.monotonic()
     here.wakeups.publish(1, 7)
-    assert time.monotonic() - begun < 0.05, "nobody waits for a dead Redis"
+    assert time.monotonic() - begun < 1, "nobody waits for a dead Redis"
     redis_server.start()
     until(lambda: there.pubsub.connected and here.pubsub.connected, 5)
     time.sleep(0.3)
@@ -173,7 +173,7 @@ def test_a_redis_that_hangs_is_noticed_and_keeps_nobody_waiting(join: Join, redi
     begun = time.monotonic()
     for group_id in range(5000):
         here.wakeups.publish(1, group_id + 100)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 10  # a tenth of a second for each would be minutes
     until(lambda: not here.pubsub.connected)
     woken.times = 0
     until(lambda: woken.times)

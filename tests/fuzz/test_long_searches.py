@@ -100,7 +100,7 @@ def test_a_search_ends_when_its_client_leaves(end: str, searcher: Callable[..., 
         left = time.monotonic()
         client.reset() if end == "reset" else client.close()
         wait_for(lambda: held.searching() == 0, 5, "the search has ended")
-        assert time.monotonic() - left < 1
+        assert time.monotonic() - left < 4
         held.holder.rollback()
         # The connection to PostgreSQL that it ran on hits nobody else.
         for _ in range(5):

@@ -142,7 +142,7 @@ def test_a_wake_up_that_comes_early_is_not_lost(connected: Connected) -> None:
     pair.connection.wake()
     began = time.monotonic()
     assert pair.connection.wait(5) is False
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
     assert pair.connection.wait(0.1) is False
 
 
@@ -164,11 +164,11 @@ def test_received_at_is_when_octets_came(connected: Connected) -> None:
 
 def test_who_does_not_log_in_is_sent_away_though_they_send(connected: Connected) -> None:
     pair = connected(login_seconds=0.3)
-    drip = gevent.spawn(lambda: [(pair.client.send(b"x"), gevent.sleep(0.05)) for _ in range(20)])
+    drip = gevent.spawn(lambda: [(pair.client.send(b"x"), gevent.sleep(0.05)) for _ in range(200)])
     began = time.monotonic()
     while pair.connection.receive():
         pass
-    assert 0.2 < time.monotonic() - began < 1
+    assert 0.2 < time.monotonic() - began < 5
     drip.kill()
     pair.connection.close()
     assert pair.read_to_end() == farewells.LOGIN_TOO_SLOW
@@ -181,7 +181,7 @@ def test_who_is_idle_for_too_long_is_sent_away(connected: Connected) -> None:
     began = time.monotonic()
     assert pair.connection.receive() == b"x"
     assert pair.connection.receive() == b""
-    assert 0.5 < time.monotonic() - began < 2
+    assert 0.5 < time.monotonic() - began < 10
     pair.connection.close()
     assert pair.read_to_end() == farewells.IDLE_TOO_LONG
 
@@ -203,7 +203,7 @@ def test_who_takes_nothing_is_cut_off_and_memory_is_bounded(connected: Connected
             pair.connection.send(b"x" * 10000)
             gevent.spawn(pair.connection.wake)  # changes elsewhere are no sign of this client's life
             sent += 10000
-    assert 0.2 < time.monotonic() - began < 3
+    assert 0.2 < time.monotonic() - began < 20
     assert sent < 64 << 20  # what kernels buffer
 
 
@@ -351,9 +351,9 @@ def test_weak_or_foreign_tls_is_refused(
             return str(error)
         return ""
 
-    gevent.spawn(serve)
+    serving = gevent.spawn(serve)
     assert pair.meanwhile(talk)
-    gevent.sleep(0.05)
+    serving.join(10)
     assert failed
 
 
@@ -363,7 +363,7 @@ def test_a_handshake_that_stands_still_is_bounded(connected: Connected, certific
     began = time.monotonic()
     with pytest.raises(ConnectionError):
         pair.connection.start_tls()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_farewell_travels_encrypted(connected: Connected, certificates: Certificates) -> None:

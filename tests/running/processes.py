@@ -2,11 +2,12 @@
 """What /proc says about a tree of processes: who is in it, and what memory it holds."""
 
 import os
+import random
 import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -98,15 +99,30 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports of loopback that nobody listens on, each handed out once in a run.
+
+    Below those that the kernel picks: an outgoing connection of somebody else may take such a one at any moment.
+    """
+    return [next(port for port in _ports if _is_free(port)) for _ in range(count)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _below_ephemeral() -> Iterator[int]:
+    lowest, end = 10_000, int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first = random.randrange(lowest, end)  # two runs on one machine begin at different ones
+    yield from range(first, end)
+    yield from range(lowest, first)
+
+
+_ports = _below_ephemeral()
 
 
 def _parent(entry: Path) -> int | None:

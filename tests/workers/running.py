@@ -17,13 +17,9 @@ from typing import Any
 
 import yaml
 
+from tests.running.processes import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 10) -> Any:
@@ -67,7 +63,7 @@ class Client:
 class EchoServer:
     def __init__(self, directory: Path, **sections: dict[str, Any]):
         self.directory = directory
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.config = directory / "imapd.yaml"
         self.log = directory / "log"
         self.clients: list[Client] = []
@@ -99,7 +95,12 @@ class EchoServer:
                 pass_fds=descriptors,
             )
         if wait:
-            eventually(lambda: self.events("ready"), 20)
+            eventually(self._is_ready, 60)
+
+    def _is_ready(self) -> bool:
+        assert self.process
+        assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.log.read_text()}"
+        return bool(self.events("ready"))
 
     @property
     def pid(self) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.running import EchoServer, eventually, free_port
+from tests.running.processes import free_ports
+from tests.workers.running import EchoServer, eventually
 
 Serving = Callable[..., EchoServer]
 
@@ -20,10 +21,11 @@ Serving = Callable[..., EchoServer]
 @pytest.fixture
 def answering(serving: Serving, tmp_path: Path) -> EchoServer:
     """No PostgreSQL, no Redis: addresses at which nobody listens."""
+    http_port, database_port, redis_port = free_ports(3)
     return serving(
-        http={"port": free_port()},
-        database={"dsn": f"host=127.0.0.1 port={free_port()} dbname=none password=hidden"},
-        redis={"url": f"redis://127.0.0.1:{free_port()}/0"},
+        http={"port": http_port},
+        database={"dsn": f"host=127.0.0.1 port={database_port} dbname=none password=hidden"},
+        redis={"url": f"redis://127.0.0.1:{redis_port}/0"},
         blobs={"path": str(tmp_path)},
     )
 

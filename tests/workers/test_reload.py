@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imapd.net import farewells
-from tests.workers.running import EchoServer, eventually, free_port
+from tests.running.processes import free_ports
+from tests.workers.running import EchoServer, eventually
 
 Serving = Callable[..., EchoServer]
 
@@ -81,7 +82,7 @@ def test_while_new_workers_crash_the_old_ones_serve(serving: Serving) -> None:
 
 def test_listeners_come_and_go(serving: Serving) -> None:
     server = serving()
-    old_port, new_port = server.port, free_port()
+    old_port, (new_port,) = server.port, free_ports(1)
     client = server.client()
     server.configure(server={"port": new_port})
     server.signal(signal.SIGHUP)
