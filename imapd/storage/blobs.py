@@ -219,11 +219,13 @@ class BlobStore:
 
     def _prepare(self, directory: Path) -> None:
         """Makes a directory for blobs; it is on the disk, too, whoever has made it."""
-        if directory not in self._known:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for each in (self.root, directory.parent):
-                _sync_directory(each)
-            self._known.add(directory)
+        if directory in self._known:
+            return
+        if directory.parent != self.root:
+            self._prepare(directory.parent)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_directory(directory.parent)
+        self._known.add(directory)
 
     def _used_again(self, path: Path, size: int) -> bool:
         """Whether the blob is there already, whole; then it is as good as new to the collector of garbage."""

@@ -54,28 +54,35 @@ COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 
 
 @cache
-def _append_statement(as_reader: bool, replacing: bool) -> Prepared:
+def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepared:
     """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
     function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
     target = "%(folder_id)s::bigint"
     if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
         target = (
             f"remove_replaced(%(organization_id)s, %(group)s, %(folder)s::bigint, %(replaced)s, {target},"
-            " (%(size)s::bigint[])[1])"
+            " c.sizes[1])"
         )
     columns = ", ".join(TYPES)
-    given = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
     return Prepared(
-        f"WITH given AS (SELECT * FROM unnest({given}) WITH ORDINALITY AS g({columns}, i)),"
+        f"WITH given AS ({_given(single)}),"
         f" kept AS (INSERT INTO contents (organization_id, {columns}, thread_id)"
         f"   SELECT DISTINCT ON (sha256) %(organization_id)s, {columns},"
         "          thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
         "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
         " SELECT a.validity, a.first, a.grp"
-        "   FROM (SELECT array_agg(kept.content_id ORDER BY given.i) AS ids FROM given JOIN kept USING (sha256)) c,"
-        f"       {function}(%(organization_id)s, {target}, c.ids, %(size)s::bigint[], %(dates)s::bigint[],"
+        "   FROM (SELECT array_agg(kept.content_id ORDER BY i) AS ids, array_agg(size ORDER BY i) AS sizes FROM given JOIN kept USING (sha256)) c,"
+        f"       {function}(%(organization_id)s, {target}, c.ids, c.sizes, %(dates)s::bigint[],"
         f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
     )
+
+
+def _given(single: bool) -> str:
+    """The parsed columns, a row a content. To read a list of one for each column would take a tenth of an APPEND."""
+    if single:
+        return "SELECT 1 AS i, " + ", ".join(f"%({name})s::{kind} AS {name}" for name, kind in TYPES.items())
+    lists = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
+    return f"SELECT * FROM unnest({lists}) WITH ORDINALITY AS g({', '.join(TYPES)}, i)"
 
 
 def append(
@@ -95,7 +102,9 @@ def append(
     Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done. The octets must lie in the blob
     store.
     """
-    params: dict[str, Any] = {name: [getattr(content, name) for content in contents] for name in TYPES}
+    single = len(contents) == 1
+    columns = {name: [getattr(content, name) for content in contents] for name in TYPES}
+    params: dict[str, Any] = {name: values[0] if single else values for name, values in columns.items()}
     params.update(
         organization_id=organization_id,
         folder_id=folder_id,
@@ -108,7 +117,7 @@ def append(
     if replaced is not None:
         view, params["replaced"] = replaced
         params["group"], params["folder"] = view.group_id, view.folder_id
-    row = database.row(_append_statement(reader is not None, replaced is not None), params)
+    row = database.row(_append_statement(single, reader is not None, replaced is not None), params)
     assert row
     return Appended(*row)
 
