@@ -41,7 +41,7 @@ class Wakeups:
         self._poll_seconds = poll_seconds
         self._sure_seconds = max(sure_seconds, poll_seconds)
         self._watches: dict[bytes, set[Watch]] = {}
-        self._unwatched: dict[bytes, None] = {}
+        self._unwatched: dict[bytes, bool] = {}  # whether something happened since the last watcher went
         self._lock = threading.Lock()
         self._due: deque[bytes] = deque()
         self._something = threading.Event()
@@ -58,7 +58,8 @@ class Wakeups:
         self._something.set()
 
     def watch(self, organization_id: int, group_id: int, callback: Callback) -> Watch:
-        """Calls back for every change from now on, and once when the subscription has begun, if it has to begin."""
+        """Calls back for every change from now on, and once where one may have been missed since the last watcher of
+        this channel went: when the subscription has begun, or at once."""
         channel = _channel(organization_id, group_id)
         made = Watch(channel, callback)
         with self._lock:
@@ -67,7 +68,9 @@ class Wakeups:
                 watches = self._watches[channel] = set()
                 self._pubsub.subscribe(channel, self)
             watches.add(made)
-            self._unwatched.pop(channel, None)
+            missed = self._unwatched.pop(channel, False)
+        if missed:
+            callback()
         return made
 
     def unwatch(self, watch: Watch) -> None:
@@ -77,7 +80,7 @@ class Wakeups:
                 return
             watches.discard(watch)
             if not watches:
-                self._unwatched[watch.channel] = None  # it may well be selected again in a moment
+                self._unwatched[watch.channel] = False  # it may well be selected again in a moment
             too_many = len(self._unwatched) > MOST_UNWATCHED
         if too_many:
             self._forget_unwatched()
@@ -106,10 +109,9 @@ class Wakeups:
         self._something.set()
 
     def _call(self, channel: bytes) -> None:
-        watches = self._watches.get(channel)
-        if not watches:
-            return
-        for watch in tuple(watches):
+        if channel in self._unwatched:
+            self._unwatched[channel] = True
+        for watch in tuple(self._watches.get(channel, ())):
             try:
                 watch.callback()
             except Exception:

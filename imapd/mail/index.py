@@ -33,7 +33,7 @@ class Index:
         self.gone = False  # the folder is no more
         self.sessions = 0  # that have it selected
         self.watch: Any = None  # what the wake-ups know it by
-        self.stale = True  # somebody said that something happened
+        self.stale = False  # somebody said that something happened
         self.unclaimed: set[int] = set()  # \Recent here, and no session of this worker has taken it yet
         self.watchers: dict[Any, Callable[[], None]] = {}
         self._sets = FlagSets()
@@ -264,7 +264,7 @@ class Indexes:
                 index = Index(self._database, view)
             else:
                 self._idle_weight -= weight(index)
-            index.stale = True
+            index.stale = False  # true again where something happened that nobody has heard of
             index.watch = self._wakeups.watch(view.organization_id, view.group_id, index.woken)
             self._used[key] = index
         index.sessions += 1

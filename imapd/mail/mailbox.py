@@ -98,11 +98,9 @@ class Mailbox:
 
     def _opened(self, recent: int, newest_modseq: int) -> Tracker:
         index = self._index
-        if index.known != newest_modseq or recent:
+        if index.newest is None or index.known != newest_modseq or recent:
             index.stale = True
             index.refresh(claiming=bool(recent) and not self.read_only)
-        elif index.sessions == 1:
-            index.stale = False  # nothing has happened since it was idle
         if index.newest is None:
             raise errors.NotFound
         tracker = Tracker(index, index.newest, claims=self._claims, own_seen=self.per_reader)

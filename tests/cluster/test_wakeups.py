@@ -126,6 +126,20 @@ def test_a_group_that_nobody_watches_is_unsubscribed_after_a_while(join: Join, r
         assert dict(client.pubsub_numsub("imapd:1:7")) == {b"imapd:1:7": 1}
 
 
+def test_who_watches_again_hears_of_what_nobody_watched(join: Join) -> None:
+    here, there = join(), join()
+    watched(there)
+    there.wakeups.unwatch(there.wakeups.watch(1, 8, Woken()))
+    again = Woken()
+    there.wakeups.unwatch(there.wakeups.watch(1, 8, again))
+    assert not again.times, "nothing has happened"
+    here.wakeups.publish(1, 8)
+    here.wakeups.publish(1, 7)  # heard after the other one
+    until(lambda: there.wakeups._unwatched[b"imapd:1:8"])
+    there.wakeups.watch(1, 8, again)
+    assert again.times == 1
+
+
 def test_while_redis_is_away_watchers_are_called_now_and_then_and_again_when_it_is_back(
     join: Join, redis_server: RedisServer
 ) -> None:
