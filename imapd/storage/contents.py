@@ -71,7 +71,8 @@ def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepare
         "          thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
         "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
         " SELECT a.validity, a.first, a.grp"
-        "   FROM (SELECT array_agg(kept.content_id ORDER BY i) AS ids, array_agg(size ORDER BY i) AS sizes FROM given JOIN kept USING (sha256)) c,"
+        "   FROM (SELECT array_agg(kept.content_id ORDER BY i) AS ids, array_agg(size ORDER BY i) AS sizes"
+        "           FROM given JOIN kept USING (sha256)) c,"
         f"       {function}(%(organization_id)s, {target}, c.ids, c.sizes, %(dates)s::bigint[],"
         f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
     )
