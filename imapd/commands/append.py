@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -27,14 +28,14 @@ DATA: dict[bytes, Callable[[Cursor], Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(ABC):
     """A message whose octets are yet to be put together."""
 
     binary: bool
 
+    @abstractmethod
     def held(self, session: Session, made: ExitStack) -> Held:
         """All of it; what is made for it goes when `made` ends. Raises MailError and Refused."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 
 from tests.fuzz.conftest import Watch
@@ -155,7 +156,6 @@ def test_nothing_of_an_unfinished_message_stays(node: Node, watch: Watch) -> Non
 
 def test_uids_end_where_they_end(node: Node, watch: Watch, server: Demo) -> None:
     """After the last UID comes a refusal, never a UID that was given before."""
-    psycopg2 = pytest.importorskip("psycopg2")
     user = watch.new_user()
     with node.client(user) as client:
         client.append("INBOX", b"Subject: x\r\n\r\n")
