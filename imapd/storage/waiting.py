@@ -4,24 +4,51 @@
 Only for processes that gevent has patched; libpq's own connect_timeout counts for none of their connections.
 """
 
+from time import monotonic
 from typing import Any
 
 import psycopg2
+from gevent import get_hub, getcurrent
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2 import extensions
 
 CONNECTED = {extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED}
+SWEEP_SECONDS = 0.5
+
+
+class Patience:
+    """Until when each greenlet waits for PostgreSQL. One timer looks after all of them: a timer for each wait costs as
+    much as the wait."""
+
+    def __init__(self, connect_seconds: float, answer_seconds: float):
+        self._connect_seconds = connect_seconds
+        self._answer_seconds = answer_seconds
+        self._until: dict[Any, float] = {}
+        self._timer = get_hub().loop.timer(SWEEP_SECONDS, repeat=SWEEP_SECONDS)
+        self._timer.start(self._sweep)
+
+    def wait(self, connection: Any) -> None:
+        """The wait callback of psycopg2. Raises OperationalError; then the connection is closed."""
+        greenlet = getcurrent()
+        seconds = self._answer_seconds if connection.status in CONNECTED else self._connect_seconds
+        self._until[greenlet] = monotonic() + seconds
+        try:
+            gevent_wait_callback(connection)
+        except TimeoutError as error:
+            raise psycopg2.OperationalError("PostgreSQL does not answer") from error
+        finally:
+            del self._until[greenlet]
+
+    def _sweep(self) -> None:
+        """Runs in the hub, so whoever stands in the table does wait."""
+        now = monotonic()
+        for greenlet in [each for each, until in self._until.items() if now >= until]:
+            if greenlet in self._until:
+                greenlet.throw(TimeoutError)
 
 
 def wait_at_most(connect_seconds: float, answer_seconds: float) -> None:
-    """From now on every connection of this process waits so long for the next sign of its server. A server that has
-    died without a word, or stands still, is then Unavailable. The connection is closed; how far it came is unknown."""
-
-    def wait(connection: Any) -> None:
-        try:
-            seconds = answer_seconds if connection.status in CONNECTED else connect_seconds
-            gevent_wait_callback(connection, timeout=seconds)
-        except TimeoutError as error:
-            raise psycopg2.OperationalError("PostgreSQL does not answer") from error
-
-    extensions.set_wait_callback(wait)
+    """From now on every connection of this process waits so long for its server, connecting and for each answer. A
+    server that has died without a word, or stands still, is then Unavailable. The connection is closed; how far it
+    came is unknown."""
+    extensions.set_wait_callback(Patience(connect_seconds, answer_seconds).wait)
