@@ -30,9 +30,11 @@ Get ImapTest from https://github.com/dovecot/imaptest (releases, or built as doc
 
     make imaptest IMAPTEST=/path/to/imaptest/src/imaptest IMAPTEST_SCRIPTS=/path/to/imaptest/src/tests
 
-Without IMAPTEST_SCRIPTS they are looked for beside the program. Two things ImapTest does wrong as it is, on any server: a
-checkpoint ends the program (an assertion in checkpoint.c) where a client is still logging in; and after some COMPRESS it
-sends nothing more, for it takes the next command off its plan before it waits. Where yours has that mended, add ARGS=--mended."""
+Without IMAPTEST_SCRIPTS they are looked for beside the program. Three things ImapTest does wrong as it is, on any server:
+a checkpoint ends the program (an assertion in checkpoint.c) where a client is logging in or out; a checkpoint does not wait
+for a client that has logged in and selected nothing yet, whose APPEND may then fall between the looks of two others
+("Mailbox has only 2 of 4 messages"); and after some COMPRESS it sends nothing more, for it takes the next command off its
+plan before it waits. Where yours has that mended, add ARGS=--mended."""
 
 EVERY_COMMAND = (
     "listroot=30", "list=50", "mcreate=20", "mdelete=20", "mrename=20", "msubs=20", "status=50", "uidfetch=30",
