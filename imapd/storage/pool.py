@@ -2,12 +2,12 @@
 """A bounded pool of PostgreSQL connections.
 
 A statement outside a transaction is one round trip and its own transaction. Waiting uses
-threading primitives only: cooperative in a patched worker, plain in the operator's command.
+the standard library alone: cooperative in a patched worker, plain in the operator's command.
 """
 
 import itertools
+import queue
 import re
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -163,7 +163,9 @@ class Database:
         self._how = How(dsn, options, max(2, int(connect_timeout_seconds)))
         self._application_name = application_name
         self._free: list[Connection] = []
-        self._room = threading.Semaphore(size)
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()  # a place for each connection that may be open
+        for _ in range(size):
+            self._room.put(None)
         self._wait_seconds = wait_seconds
         self.statements = 0  # since the start: what tests hold commands to
 
@@ -260,8 +262,10 @@ class Database:
     @contextmanager
     def _connection(self, sql: Sql = "") -> Iterator[Connection]:
         """A connection for a while. It goes back only where the work on it ended in a known state."""
-        if not self._room.acquire(timeout=self._wait_seconds):
-            raise errors.Unavailable
+        try:
+            self._room.get(timeout=self._wait_seconds)
+        except queue.Empty:
+            raise errors.Unavailable from None
         try:
             connection = self._take(sql) if self._free else self._open()
             try:
@@ -274,7 +278,7 @@ class Database:
                 raise
             self._give_back(connection)
         finally:
-            self._room.release()
+            self._room.put(None)
 
     def _take(self, sql: Sql) -> Connection:
         """The one used last, of those that have planned the statement: the first time costs some milliseconds."""
