@@ -34,7 +34,7 @@ class Octets:
 class Silent:
     """Nobody is connected yet who would have to be woken."""
 
-    def publish(self, organization_id: int, group_id: int) -> None:
+    def publish(self, organization_id: int, group_id: int, owner: str) -> None:
         pass
 
 

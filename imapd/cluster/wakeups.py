@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Who wants to know when a folder group changes, and how they come to know. It says that, never what.
+"""Who wants to know when a folder group changes, or anything of an owner, and how they come to know. It says that,
+never what.
+
+A group has a channel, and so has an owner of mailboxes: what is said there tells in which group something happened, or
+that it is names or annotations. So who watches a thousand folders watches one channel.
 
 A watcher is called at once for a change made in this worker, through Redis for one made elsewhere, after every
 interruption of Redis, and while that lasts every poll_seconds. So each may be called for nothing, and must bear it.
 """
 
+import re
 import threading
 import time
 from collections import deque
@@ -19,6 +24,10 @@ PAUSE_SECONDS = 0.01
 MOST_UNWATCHED = 2_000  # channels that stay subscribed for a while after their last watcher has gone
 SURE_SECONDS = 300  # so often everybody is called though Redis is there: a worker may have died before it published
 
+NAMES = b"names"
+ANNOTATIONS = b"annotations"
+SAID_OF_OWNERS = re.compile(rb"[1-9][0-9]{0,18}|names|annotations")
+
 Callback = Callable[[], None]
 
 
@@ -27,7 +36,7 @@ class Watch:
 
     __slots__ = ("callback", "channel")
 
-    def __init__(self, channel: bytes, callback: Callback):
+    def __init__(self, channel: bytes, callback: Callable[[bytes], None]):
         self.channel = channel
         self.callback = callback
 
@@ -47,6 +56,7 @@ class Wakeups:
         self._something = threading.Event()
         self._stopped = False
         control.on("look", lambda _: self.look_everywhere())
+        control.on("rights", self._look_at_owners)
         pubsub.overflowed = lambda: control.publish("look", "")
 
     def start(self, spawn: Spawn) -> None:
@@ -60,7 +70,14 @@ class Wakeups:
     def watch(self, organization_id: int, group_id: int, callback: Callback) -> Watch:
         """Calls back for every change from now on, and once where one may have been missed since the last watcher of
         this channel went: when the subscription has begun, or at once."""
-        channel = _channel(organization_id, group_id)
+        return self._watch(_channel(organization_id, group_id), lambda _: callback())
+
+    def watch_owner(self, organization_id: int, owner: str, callback: Callable[[str], None]) -> Watch:
+        """The same for all mailboxes of an owner. callback is given the id of the group that has changed, "names" or
+        "annotations"; "" where it may be anything."""
+        return self._watch(_owners_channel(organization_id, owner), lambda what: callback(what.decode()))
+
+    def _watch(self, channel: bytes, callback: Callable[[bytes], None]) -> Watch:
         made = Watch(channel, callback)
         with self._lock:
             watches = self._watches.get(channel)
@@ -70,7 +87,7 @@ class Wakeups:
             watches.add(made)
             missed = self._unwatched.pop(channel, False)
         if missed:
-            callback()
+            made.callback(b"")
         return made
 
     def unwatch(self, watch: Watch) -> None:
@@ -85,11 +102,22 @@ class Wakeups:
         if too_many:
             self._forget_unwatched()
 
-    def publish(self, organization_id: int, group_id: int) -> None:
+    def publish(self, organization_id: int, group_id: int, owner: str) -> None:
         """Something changed in this group, and is committed."""
-        channel = _channel(organization_id, group_id)
-        self._call(channel)
-        self._pubsub.publish(channel)
+        self._publish(_channel(organization_id, group_id))
+        self._publish(_owners_channel(organization_id, owner), b"%d" % group_id)
+
+    def publish_names(self, organization_id: int, owner: str) -> None:
+        """Mailboxes of an owner came, went or are called otherwise; or what the owner has subscribed has changed."""
+        self._publish(_owners_channel(organization_id, owner), NAMES)
+
+    def publish_annotations(self, organization_id: int, owner: str) -> None:
+        """Annotations of an owner's mailboxes have changed, or those that the owner made."""
+        self._publish(_owners_channel(organization_id, owner), ANNOTATIONS)
+
+    def _publish(self, channel: bytes, what: bytes = b"") -> None:
+        self._call(channel, what)
+        self._pubsub.publish(channel, what)
 
     def look_everywhere(self) -> None:
         """Calls every watcher, a few at a time: each of them asks PostgreSQL something."""
@@ -98,22 +126,32 @@ class Wakeups:
                 self._due.extend(self._watches)
         self._something.set()
 
+    def _look_at_owners(self, organization_id: str) -> None:
+        """Rights have changed: what owners share is something else to somebody. For "" in every organisation."""
+        begin = b"imapd:%b:" % organization_id.encode() if organization_id else b"imapd:"
+        with self._lock:
+            if len(self._due) <= len(self._watches):
+                self._due.extend(
+                    channel for channel in self._watches if channel.startswith(begin) and _is_owners(channel)
+                )
+        self._something.set()
+
     def heard(self, channel: bytes, body: bytes) -> None:
-        if body:
+        if body and not (_is_owners(channel) and SAID_OF_OWNERS.fullmatch(body)):
             self._pubsub.garbage += 1
         else:
-            self._call(channel)
+            self._call(channel, body)
 
     def subscribed(self, channel: bytes) -> None:
         self._due.append(channel)
         self._something.set()
 
-    def _call(self, channel: bytes) -> None:
+    def _call(self, channel: bytes, what: bytes = b"") -> None:
         if channel in self._unwatched:
             self._unwatched[channel] = True
         for watch in tuple(self._watches.get(channel, ())):
             try:
-                watch.callback()
+                watch.callback(what)
             except Exception:
                 log.exception("a watcher failed")
 
@@ -149,3 +187,11 @@ class Wakeups:
 
 def _channel(organization_id: int, group_id: int) -> bytes:
     return b"imapd:%d:%d" % (organization_id, group_id)
+
+
+def _owners_channel(organization_id: int, owner: str) -> bytes:
+    return b"imapd:%d:%b" % (organization_id, owner.encode("ascii"))
+
+
+def _is_owners(channel: bytes) -> bool:
+    return channel.rpartition(b":")[2][:1].isalpha()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imapd.errors import MailError
 from imapd.protocol.registry import Capability, Done, command
+from imapd.protocol.session import AGAIN_SECONDS
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.errors import BadSyntax
 from imapd.wire.responses import Continue, Output
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from imapd.protocol.session import Session
 
 CAPABILITIES = (Capability(b"IDLE", rfc=2177),)
-
-AGAIN_SECONDS = 5
-"""A store that could not be asked is asked again after so long."""
 
 
 @command("IDLE", states=AUTHENTICATED_UP, rfc=2177, capability="IDLE")
@@ -35,15 +33,13 @@ def idle(session: Session, args: None) -> Generator[Output, None, Done]:
         while (line := session.framer.next_line()) is None:
             patience = None
             try:
-                if mailbox is not None:
-                    mailbox.refresh(asked)
-                    asked = None
-                yield from session.news(may_expunge=True)
+                yield from session.happened(may_expunge=True, received_at=asked)
+                asked = None
             except MailError:  # a NO would cross the client's DONE, which is no command then
                 patience = AGAIN_SECONDS
             # Somebody who only listens does not hold up a server that shuts down.
             connection.in_command = False
-            if connection.wait(patience):
+            if session.wait(patience):
                 session.receive()
     finally:
         connection.in_command = True

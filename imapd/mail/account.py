@@ -26,6 +26,7 @@ from imapd.storage.folders import Folder
 from imapd.storage.messages import View
 
 if TYPE_CHECKING:
+    from imapd.mail.notifications import Notifications
     from imapd.node import Node
 
 
@@ -62,6 +63,7 @@ class Target:
     keep_mask: int
     keep_words: bool
     reader: int | None
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class Place:
     rights: str
     shared: bool = False
 
+    @property
+    def owner(self) -> str:
+        """Of the folders behind it."""
+        return self.folders[0].owner
+
 
 class Account:
     """What one session's user can do outside a selected mailbox. One query finds a name, two where it is shared."""
@@ -86,6 +93,7 @@ class Account:
         "database",
         "layout",
         "node",
+        "notifications",
         "opened",
         "organization_id",
         "standing",
@@ -101,6 +109,7 @@ class Account:
         self.address = address
         self.standing = standing  # what must stay true for the session to go on; auth/ knows what it is
         self.opened: tuple[Mailbox, ...] = ()
+        self.notifications: Notifications | None = None  # of what happens elsewhere than in a selected mailbox
         self._announced: Place | None = None
         self.reload()
 
@@ -123,6 +132,8 @@ class Account:
         if user.namespace_mode != self._preference or not layout.keeps(self.layout):
             return False
         self.layout = layout
+        if self.notifications:
+            self.notifications.look_everywhere()
         return True
 
     def set_namespace_mode(self, mode: str | None) -> None:
@@ -130,7 +141,14 @@ class Account:
         and no number. Other open sessions end, so that their clients come back and see it."""
         accounts.set_namespace_mode(self.database, self.organization_id, self.user_id, mode)
         self.reload()
+        if self.notifications:
+            self.notifications.look_everywhere()
         self.node.control.publish("user", "")
+
+    @property
+    def owner(self) -> str:
+        """As the owner of their own mailboxes the user is called so."""
+        return f"u{self.user_id}"
 
     @property
     def namespace_mode(self) -> str | None:
@@ -182,6 +200,14 @@ class Account:
         held = rights.held(grants, found.folder_id) if found else ""
         return Place(tree.prefix + path, tree, path, [found] if found else [], held, shared=True)
 
+    def spelled(self, name: str) -> str:
+        """A name as it is listed, be it there or not."""
+        if name.startswith(SHARED):
+            address, path = shared_parts(name)
+            return DELIMITER.join(filter(None, (SHARED.removesuffix(DELIMITER), address, path)))
+        tree, path = self.layout.resolve(name)
+        return (tree.prefix + path).removesuffix(DELIMITER)
+
     def need(self, place: Place, right: str) -> Place:
         """Raises errors.NoPermission where the right is missing; NotFound where the user cannot even list it."""
         if right not in place.rights:
@@ -218,12 +244,12 @@ class Account:
         """Raises errors.NotFound: only what is there can be subscribed, so that the list has a bound."""
         place = self.need(self.find(name), rights.LOOKUP)
         folders.subscribe(self.database, self.organization_id, self.user_id, place.name)
+        self.announce_names(self.owner, place.name)
 
     def unsubscribe(self, name: str) -> None:
-        if not name.startswith(SHARED):
-            tree, path = self.layout.resolve(name)
-            name = tree.prefix + path
+        name = self.spelled(name)
         folders.unsubscribe(self.database, self.organization_id, self.user_id, name)
+        self.announce_names(self.owner, name)
 
     def status(self, name: str) -> Status:
         place = self.need(self.find(name), rights.READ)
@@ -249,7 +275,7 @@ class Account:
             numbers.recent, numbers.modseq, counts_recent,
         )  # fmt: skip
         mailbox.quota_warned = max(folder.quota_warned for folder in place.folders)
-        mailbox.shared = place.shared
+        mailbox.shared, mailbox.owner = place.shared, first.owner
         self.opened = (*self.opened, mailbox)
         return mailbox
 
@@ -273,8 +299,9 @@ class Account:
         first, held = place.folders[0], place.rights
         reader = self.user_id if first.per_reader else None
         return Target(
-            first.folder_id, first.mailbox_id, first.uid_validity, rights.settable(held), rights.WRITE in held, reader
-        )
+            first.folder_id, first.mailbox_id, first.uid_validity, rights.settable(held), rights.WRITE in held, reader,
+            first.owner,
+        )  # fmt: skip
 
     def check_append(self, name: str, size: int, before: int = 0) -> None:
         """Before the octets are taken, and after `before` of other messages of the same command: raises
@@ -298,8 +325,15 @@ class Account:
         place = announced if announced and announced.name == name else self._place_for_new(name)
         target = self._target(place)
         done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
-        self.announce(done.group_id)
-        return Appended(done.uid_validity, range(done.first_uid, done.first_uid + len(drafts)))
+        uids = range(done.first_uid, done.first_uid + len(drafts))
+        self.brought(done.group_id, uids)
+        self.announce(done.group_id, target.owner)
+        return Appended(done.uid_validity, uids)
+
+    def brought(self, group_id: int, uids: range) -> None:
+        """This session has put messages into a folder group, which may be that of an open mailbox."""
+        for mailbox in self.opened:
+            mailbox.brought(group_id, uids)
 
     # Who else
 
@@ -339,9 +373,22 @@ class Account:
             event, "ok", organization_id=self.organization_id, user_id=self.user_id, address=self.address, **detail
         )
 
-    def announce(self, group_id: int) -> None:
+    def announce(self, group_id: int, owner: str) -> None:
         """Tells every session on every node to look."""
-        self.node.wakeups.publish(self.organization_id, group_id)
+        self.node.wakeups.publish(self.organization_id, group_id, owner)
+
+    def announce_names(self, owner: str, *names: str) -> None:
+        """The same when names of an owner's mailboxes have changed, or what is said of them. This session's client
+        knows it of these names."""
+        if self.notifications:
+            self.notifications.caused.update(names)
+        self.node.wakeups.publish_names(self.organization_id, owner)
+
+    def announce_annotations(self, owner: str, name: str, entries: Iterable[str]) -> None:
+        """The same when annotations have changed."""
+        if self.notifications:
+            self.notifications.caused.update((name, entry) for entry in entries)
+        self.node.wakeups.publish_annotations(self.organization_id, owner)
 
 
 def numbers_of(folders: Sequence[Folder], merged: bool) -> Status:

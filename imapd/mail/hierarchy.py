@@ -24,9 +24,10 @@ def create(account: Account, name: str, special_use: str | None = None) -> None:
     if special_use and name.startswith(SHARED):
         raise errors.UseTaken  # it would be for the owner, who has not asked
     limits = account.node.settings.limits
-    folders.create(
+    owner = folders.create(
         account.database, account.organization_id, tree.mailbox_ids[0], path, special_use, limits.folders_per_mailbox
     )
+    account.announce_names(owner, tree.prefix + path)
 
 
 def may_create(account: Account, name: str) -> bool:
@@ -50,14 +51,15 @@ def delete(account: Account, name: str) -> None:
         raise errors.Cannot("INBOX cannot be deleted.")
     ids = [folder.folder_id for folder in place.folders]
     for group in folders.delete(account.database, account.organization_id, ids):
-        account.announce(group)
+        account.announce(group, place.owner)
+    account.announce_names(place.owner, place.name)
     account.record("folder deleted", folder=place.name, messages=sum(folder.messages for folder in place.folders))
 
 
 def rename(account: Account, old: str, new: str) -> None:
     """With all inferior names. INBOX's messages move and INBOX stays. What is merged is renamed in every domain,
     all of it or nothing. Raises as create and delete."""
-    tree, path, boxes = _renamed(account, old)
+    tree, path, boxes, owner = _renamed(account, old)
     target, new_path = _new(account, new)
     if target != tree and not {*target.mailbox_ids, *boxes} <= account.layout.mailbox_ids:
         raise errors.Cannot("A mailbox stays with its owner; copy the messages instead.")
@@ -72,7 +74,8 @@ def rename(account: Account, old: str, new: str) -> None:
     with refusals_noted(account.database, account.organization_id):
         touched = _rename(account, path, boxes, targets, new_path)
     for group in set(touched):
-        account.announce(group)
+        account.announce(group, owner)
+    account.announce_names(owner, tree.prefix + path, target.prefix + new_path)
     account.record("folder renamed", folder=old, to=new)
 
 
@@ -86,12 +89,12 @@ def _rename(account: Account, path: str, boxes: list[int], targets: list[int], n
     return folders.rename(database, organization_id, boxes[0], path, targets[0], new_path)
 
 
-def _renamed(account: Account, old: str) -> tuple[Tree, str, list[int]]:
-    """The tree and path of what is to be renamed, and the mailboxes that have it or an inferior of it."""
+def _renamed(account: Account, old: str) -> tuple[Tree, str, list[int], str]:
+    """The tree and path of what is to be renamed, the mailboxes that have it or an inferior of it, and their owner."""
     try:
         place = account.need(account.find(old), rights.DELETE_MAILBOX)
         if len(place.tree.mailbox_ids) == 1 or place.path == "INBOX":
-            return place.tree, place.path, [folder.mailbox_id for folder in place.folders]
+            return place.tree, place.path, [folder.mailbox_id for folder in place.folders], place.owner
         tree, path = place.tree, place.path
     except errors.NotFound:
         if old.startswith(SHARED):
@@ -102,7 +105,7 @@ def _renamed(account: Account, old: str) -> tuple[Tree, str, list[int]]:
     boxes = [box for box in tree.mailbox_ids if box in there]
     if not path or not boxes:
         raise errors.NotFound
-    return tree, path, boxes
+    return tree, path, boxes, account.owner
 
 
 def _new(account: Account, name: str) -> tuple[Tree, str]:

@@ -60,7 +60,7 @@ class Mailbox:
 
     __slots__ = (
         "_account", "_counts_recent", "_index", "_read_only_asked", "_running", "_tracker", "_which", "mailbox_id",
-        "name", "progress", "quota_warned", "read_only", "rights", "shared", "uid_validity",
+        "name", "owner", "progress", "quota_warned", "read_only", "rights", "shared", "uid_validity",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Mailbox:
         self._read_only_asked = read_only
         self.read_only = self._is_read_only()
         self.shared = False  # somebody else's
+        self.owner = account.owner
         self.quota_warned = 0  # the highest threshold, in percent, that a quota of it had reached when it was opened
         self._counts_recent = counts_recent
         self.progress: tuple[int | None, int | None] = search.NO_PROGRESS  # of a long search: done, of how many
@@ -206,14 +207,29 @@ class Mailbox:
         """Asks what is new, unless a check that began after received_at has ended. None: only after a wake-up."""
         self._index.refresh(received_at, claiming=self._claims)
 
-    def pending(self, may_expunge: bool) -> Told:
-        """What the client has to be told now; the view moves on past it."""
+    @property
+    def owes_news(self) -> bool:
+        """A command has taken the view further than the client has been told."""
+        return self._tracker.owes
+
+    def brought(self, group_id: int, uids: range) -> None:
+        """This session has put messages into a folder group: perhaps this one."""
+        if group_id == self._which.group_id:
+            self._tracker.brought(uids)
+
+    def stands_for(self, group_id: int, folder_id: int | None) -> bool:
+        """Whether it is a folder of that group, or with None all of it."""
+        return (group_id, folder_id) == (self._which.group_id, self._which.folder_id)
+
+    def pending(self, may_expunge: bool, past_expunges: bool = False) -> Told:
+        """What the client has to be told now; the view moves on past it. past_expunges: as far as it may without the
+        expunges."""
         if rights.READ not in self.rights:
             return NOTHING
         if self._index.stale:
             with suppress(errors.MailError):  # what was asked for is done; this is told when the store is there again
                 self.refresh()
-        return self._tracker.pending(may_expunge)
+        return self._tracker.pending(may_expunge, past_expunges)
 
     # Flags
 
@@ -260,7 +276,7 @@ class Mailbox:
         )
         if modseq is not None:
             self._tracker.stored(modseq)
-            self._account.announce(self._which.group_id)
+            self._account.announce(self._which.group_id, self.owner)
         self._index.stale = True
         self.refresh()
         return self._stored(positions, modseq, refused, unchanged_since)
@@ -309,7 +325,7 @@ class Mailbox:
         before = self._index.known
         news = messages.expunge(self._account.database, self._which, uids, before)
         if self._which.reader is not None:
-            self._account.announce(self._which.group_id)
+            self._account.announce(self._which.group_id, self.owner)
             self._index.stale = True
             return
         self._index.learn(news)
@@ -351,15 +367,17 @@ class Mailbox:
             self._index.stale = True
         elif done.news.modseq is not None:
             self._index.learn(done.news)
+        first = done.first_uid or 0
+        copies = range(first, first + len(done.source))
         if done.source:
             if moving and done.target_group != self._which.group_id:
                 self._announce()
             stale = self._index.stale
-            self._account.announce(done.target_group)
+            self._account.brought(done.target_group, copies)
+            self._account.announce(done.target_group, target.owner)
             if self._which.folder_id not in (None, target.folder_id):
                 self._index.stale = stale  # what came lies beside this view
-        first = done.first_uid or 0
-        return Copied(done.uid_validity, done.source, range(first, first + len(done.source)))
+        return Copied(done.uid_validity, done.source, copies)
 
     def search(self, criterion: Any) -> list[int]:
         """Positions of the messages that meet a criterion of mail/search.py."""
@@ -455,5 +473,5 @@ class Mailbox:
         """Tells the others; this worker has learnt it already."""
         index = self._index
         stale = index.stale
-        self._account.announce(self._which.group_id)
+        self._account.announce(self._which.group_id, self.owner)
         index.stale = stale

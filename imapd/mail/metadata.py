@@ -40,9 +40,7 @@ def find(account: Account, name: str, entries: Sequence[str], depth: int = 0, mo
     place = _place(account, name)
     places = [folder.folder_id for folder in place.folders] if place else [0]
     longest = ANY_SIZE if most is None else min(most, ANY_SIZE)
-    stored = metadata.found(
-        account.database, account.organization_id, places, account.user_id, entries, depth, longest
-    )
+    stored = metadata.found(account.database, account.organization_id, places, account.user_id, entries, depth, longest)
     # Where several folders stand behind a mailbox, the first of them that has an entry says what it is.
     first = {row.entry: row for row in sorted(stored, key=lambda row: places.index(row.folder_id), reverse=True)}
     values = {row.entry: row.value for row in first.values() if row.value is not None}
@@ -82,6 +80,10 @@ def _store(account: Account, place: Place | None, values: Mapping[str, bytes | N
         )  # fmt: skip
     except errors.OverQuota:
         raise errors.OverQuota("There is no room for so many octets of annotations.") from None
+    # What is private is so on shared mailboxes, too: it concerns this user's sessions, whoever owns the mailbox.
+    shared = any(not entry.startswith(PRIVATE) for entry in values)
+    for owner in {account.owner, place.owner} if place and shared else {account.owner}:
+        account.announce_annotations(owner, place.name if place else "", values)
 
 
 def _place(account: Account, name: str) -> Place | None:

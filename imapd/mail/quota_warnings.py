@@ -52,13 +52,13 @@ def here(function: Callable[..., Any], *args: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """wake(organization_id, group_id): a folder has changed. alert(id): as cluster/control.py says. count(kind,
+    """wake(organization_id, group_id, owner): a folder has changed. alert(id): as cluster/control.py says. count(kind,
     percent): for the metrics."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
-    wake: Callable[[int, int], None]
+    wake: Callable[[int, int, str], None]
     alert: Callable[[str], None]
     count: Callable[[str, int], None]
 
@@ -88,13 +88,13 @@ class Teller:
                 quotas.postpone(self.database, crossing, AGAIN_AFTER_SECONDS)
             raise
         self.count(crossing.kind, crossing.threshold)
-        for group_id in groups:
-            self.wake(crossing.organization_id, group_id)
+        for group_id, owner in groups:
+            self.wake(crossing.organization_id, group_id, owner)
         for user_id in {inbox.user_id for inbox in inboxes if inbox.user_id is not None}:
             self.alert(f"{crossing.organization_id}.{user_id}.{crossing.root}.{crossing.threshold}")
         return True
 
-    def _deliver(self, tx: Transaction, crossing: Crossing, usage: Usage, inboxes: list[Inbox]) -> set[int]:
+    def _deliver(self, tx: Transaction, crossing: Crossing, usage: Usage, inboxes: list[Inbox]) -> set[tuple[int, str]]:
         quotas.allow_beyond(tx, BEYOND_OCTETS)
         store: Any = _Store(self.settings, tx, self.blobs, here)
         groups = set()
@@ -102,7 +102,8 @@ class Teller:
             octets = message(template(self.settings.quota), crossing, usage, inbox.address)
             draft = Draft(Held(octets))
             now = int(datetime.now(UTC).timestamp())
-            groups.add(delivery.append(store, crossing.organization_id, Target(inbox.folder_id), [draft], now).group_id)
+            done = delivery.append(store, crossing.organization_id, Target(inbox.folder_id), [draft], now)
+            groups.add((done.group_id, inbox.owner))
         return groups
 
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from imapd.mail.index import Index
-from imapd.mail.snapshot import Snapshot
+from imapd.mail.snapshot import COLUMNS, Snapshot
 
 
 @dataclass(slots=True)
 class Told:
     """What a session has to tell its client, in this order. expunged: sequence numbers, each as it is when it is told;
-    vanished: the same messages by UID; flags_changed: positions."""
+    vanished: the same messages by UID; flags_changed: positions; arrived: those of what others have brought."""
 
     expunged: list[int] = field(default_factory=list)
     vanished: list[int] = field(default_factory=list)
@@ -25,6 +25,7 @@ class Told:
     recent: int | None = None
     keywords_changed: bool = False  # or what can be set here
     flags_changed: list[int] = field(default_factory=list)
+    arrived: list[int] = field(default_factory=list)
 
 
 NOTHING = Told()
@@ -38,8 +39,8 @@ class Tracker:
     """
 
     __slots__ = (
-        "_at", "_flagged", "_index", "_keywords_told", "_mine", "_owed", "_own_seen", "_told_messages", "claims",
-        "is_ahead", "owes_flags", "recent_uids", "view",
+        "_at", "_brought", "_early", "_flagged", "_index", "_keywords_told", "_mine", "_owed", "_own_seen", "_shown",
+        "_told_messages", "claims", "is_ahead", "owes_flags", "recent_uids", "view",
     )  # fmt: skip
 
     def __init__(self, index: Index, at: Snapshot, *, claims: bool, own_seen: bool):
@@ -47,6 +48,7 @@ class Tracker:
         self._at = at  # where the client stands in the chain
         self._at.standing += 1
         self.view: Snapshot = at  # the same, or a copy of it with flags of its own
+        self._shown = at.modseq  # the view has what has come and changed up to here
         self.is_ahead = False  # some modseqs of the view are above its own: an expunge that came before is not yet told
         self.claims = claims
         self.owes_flags = False  # what can be set here is something else since
@@ -54,6 +56,8 @@ class Tracker:
         self._own_seen = own_seen
         self._keywords_told = len(at.keywords)
         self._told_messages = len(at.uids)  # how many messages the client believes to be here
+        self._early = 0  # so many messages at the end of the view the snapshot does not have yet
+        self._brought: list[range] = []  # UIDs of messages that this session itself has put here
         self._mine: set[int] = set()  # modseqs of this session's own STOREs, until the view has passed them
         self._owed: Told | None = None
         self._flagged: set[int] = set()
@@ -69,12 +73,25 @@ class Tracker:
         """The flags that this modseq has changed are told by the command that has changed them."""
         self._mine.add(modseq)
 
-    def pending(self, may_expunge: bool) -> Told:
-        """What the client has to be told now; the view moves on past it."""
+    def brought(self, uids: range) -> None:
+        """This session itself has put these messages here."""
+        self._brought.append(uids)
+
+    @property
+    def owes(self) -> bool:
+        """The view is ahead of what the client has been told of it."""
+        return self._owed is not None or self.owes_flags
+
+    def pending(self, may_expunge: bool, past_expunges: bool = False) -> Told:
+        """What the client has to be told now; the view moves on past it. past_expunges: what has come and what has
+        changed is told also where an expunge before it may not be told yet."""
         if self._at.step is None and self._owed is None and not self.owes_flags:
             return NOTHING
         self._walk(may_expunge)
+        if past_expunges and self._at.step is not None:
+            self._show_newest()
         told, self._owed = self._owed or Told(), None
+        told.arrived = self._arrived()
         told.exists = len(self.view.uids) if len(self.view.uids) != self._told_messages else None
         told.recent = len(self.recent_uids) if told.exists is not None else None
         self._told_messages = len(self.view.uids)
@@ -87,9 +104,15 @@ class Tracker:
             told.keywords_changed = True
         return told
 
+    def _arrived(self) -> list[int]:
+        brought, self._brought = self._brought, []
+        arrived = range(self._told_messages, len(self.view.uids))
+        return [at for at in arrived if not any(self.view.uids[at] in uids for uids in brought)]
+
     def _walk(self, may_expunge: bool) -> None:
         """Goes along the chain as far as the client may be told, and gathers what it will be told."""
         told = self._owed = self._owed or Told()
+        early = self._take_early() if may_expunge else []
         while (step := self._at.step) is not None:
             if step.expunged and not may_expunge:
                 return
@@ -111,13 +134,52 @@ class Tracker:
             self._at.standing += 1
             left.leave()
             self.is_ahead = False
+            self._shown = self._at.modseq
             if step.added:
                 self._take_recent(step.added)
         self._mine.clear()
+        for at, uid in reversed(list(enumerate(early, self._told_messages))):
+            if self.view.position(uid) is None:
+                self.recent_uids.discard(uid)
+                told.expunged.append(at + 1)
+                told.vanished.append(uid)
+            else:
+                self._told_messages += 1
+
+    def _take_early(self) -> list[int]:
+        """The UIDs of those that the client was told of before their turn. In the chain, they are still to come."""
+        early = list(self.view.uids[len(self.view.uids) - self._early :])
+        self._told_messages -= len(early)
+        self._early = 0
+        return early
+
+    def _show_newest(self) -> None:
+        """Where an expunge that may not be told yet stands in the way: the view gets what has come and what has changed
+        after it, and keeps what is gone."""
+        newest, since = self._index.newest, self._shown
+        if newest is None or newest.modseq == since:
+            return
+        view = self.view.copy()
+        for name in COLUMNS:
+            setattr(view, name, getattr(view, name)[:])
+        self._index.renumber(view)
+        for there in newest.changed_since(since):
+            at = view.position(newest.uids[there])
+            if at is not None:
+                view.flag_numbers[at], view.modseqs[at] = newest.flag_numbers[there], newest.modseqs[there]
+                if newest.modseqs[there] not in self._mine:
+                    self._flagged.add(newest.uids[there])
+        first = bisect_left(newest.uids, view.uid_next)
+        for name in COLUMNS:
+            getattr(view, name).extend(getattr(newest, name)[first:])
+        self._early += len(newest.uids) - first
+        view.keywords, view.uid_next = newest.keywords, newest.uid_next
+        self.view, self.is_ahead, self._shown = view, True, newest.modseq
+        self._take_recent(len(newest.uids) - first)
 
     def _take_recent(self, added: int) -> None:
         unclaimed = self._index.unclaimed
-        if unclaimed and self.claims:
+        if unclaimed and self.claims and added:
             taken = unclaimed.intersection(self.view.uids[-added:])
             unclaimed -= taken
             self.recent_uids |= taken

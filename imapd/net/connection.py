@@ -96,7 +96,7 @@ class Connection:
     def receive(self) -> bytes:
         """The next octets; b"" when there will be no more (closed, too late, told to end)."""
         self._flush_or_end()
-        self._listens_since = time.monotonic()
+        self.listen()
         while True:
             octets = self._next()
             if octets is not None:
@@ -104,24 +104,33 @@ class Connection:
                 return octets
             self._pause(self._reader, self._patience())
 
-    def wait(self, timeout_seconds: float | None = None) -> bool:
-        """True: receive() will not block. False: woken, or timed out (to about a second)."""
+    def listen(self) -> None:
+        """From now on it is the client's turn, who has limits.idle_seconds to say something."""
+        self._listens_since = time.monotonic()
+
+    def wait(self, timeout_seconds: float | None = None, deaf_seconds: float = 0.0) -> bool:
+        """True: receive() will not block. False: woken, or timed out. Who is woken within the first deaf_seconds sleeps
+        on until they are over. Both times are kept to about a second."""
         self.in_command = False  # one that only waits (IDLE) may be ended
         self._flush_or_end()
-        until = NEVER if timeout_seconds is None else time.monotonic() + timeout_seconds
+        began = time.monotonic()
+        until = NEVER if timeout_seconds is None else began + timeout_seconds
+        deaf_until = began + deaf_seconds
         while True:
             self._ahead = self._next()
             if self._ahead is not None:
                 return True
-            if self._woken or time.monotonic() >= until:
+            now = time.monotonic()
+            if now >= until or (self._woken and now >= deaf_until):
                 self._woken = False
                 return False
-            self._pause(self._reader, min(until, self._patience()))
+            self._pause(self._reader, min(until, self._patience(), deaf_until if self._woken else NEVER))
 
     def wake(self) -> None:
         """Ends wait(), now or the next one. From any greenlet of the worker, and from the hub."""
-        self._woken = True
-        self._resume_soon()
+        if not self._woken:
+            self._woken = True
+            self._resume_soon()
 
     def _next(self) -> bytes | None:
         """Octets that are there already; b"" at the end; None: nothing yet."""

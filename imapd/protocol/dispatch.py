@@ -40,6 +40,8 @@ def serve(session: Session) -> None:
             found = framer.next()
             if found is None:
                 connection.in_command = not framer.is_empty
+                if session.notify is not None and framer.is_empty:
+                    session.listen()
                 octets = connection.receive()
                 if not octets:
                     return

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 NOTHING_ENABLED: frozenset[bytes] = frozenset()
 MOST_ALERTS = 20
 
+AGAIN_SECONDS = 5
+"""A store that could not be asked what is new is asked again after so long."""
+
 # What changes the form of responses to which commands do not belong.
 CONDSTORE = b"CONDSTORE"
 QRESYNC = b"QRESYNC"
@@ -50,8 +53,10 @@ def _nil_or(number: int | None) -> bytes:
 class Session:
     """`node` gives the services of this worker; `connection` the octets of this client."""
 
-    __slots__ = ("account", "alerts", "bad_commands", "connection", "contexts", "enabled", "framer", "id", "node",
-                 "owes_modseq", "saved", "selected", "settings", "state", "tag", "user_agent", "utf8")  # fmt: skip
+    __slots__ = (
+        "account", "alerts", "bad_commands", "connection", "contexts", "enabled", "framer", "id", "node", "notify",
+        "owes_modseq", "saved", "selected", "settings", "state", "tag", "user_agent", "utf8",
+    )  # fmt: skip
 
     account: Account | Any
     selected: Mailbox | Any
@@ -75,6 +80,7 @@ class Session:
         self.tag = b""
         self.saved = SequenceSet.SAVED
         self.contexts: tuple[Any, ...] = ()  # searches whose results are kept up to date while the mailbox is selected
+        self.notify: Any = None  # what the client has chosen to be told of, once it has
 
     def run(self) -> None:
         """From the greeting to the end of the connection, which the caller then closes."""
@@ -100,6 +106,7 @@ class Session:
     def unauthenticate(self) -> None:
         """The client is nobody again. What was selected, enabled and told of it is forgotten; TLS stays (RFC 8437)."""
         self.unselect()
+        self.choose_news(None)
         self.node.session_ended(self)
         self.account = None
         self.state = State.NOT_AUTHENTICATED
@@ -135,6 +142,12 @@ class Session:
             self.owes_modseq = True
         self.enabled = _one_for_all(self.enabled.union(names))
 
+    def choose_news(self, notify: Any) -> None:
+        """From now on the client is told what it has chosen, also between commands; None: what everybody is told."""
+        if self.notify is not None:
+            self.notify.close()
+        self.notify = notify
+
     def start_tls(self) -> None:
         """TLS begins, and nothing said before it counts now (RFC 3501, section 6.2.1): anybody may have said it."""
         self.framer.discard()
@@ -162,15 +175,25 @@ class Session:
         return bool(connection.is_tls or (self.settings.auth.cleartext == "loopback" and connection.is_loopback))
 
     def news(self, may_expunge: bool, by_uid: bool = False) -> Iterator[Output]:
-        """What the client has not been told: of quotas, and what the selected mailbox's view has learnt, in the order
-        to tell it in. by_uid: it counts by UIDs."""
+        """What the client has not been told, and wants to be: of quotas, and what the selected mailbox's view has
+        learnt. by_uid: it counts by UIDs."""
         if self.alerts:
             yield from self._alerted()
         mailbox = self.selected
-        if mailbox is None:
-            return
+        # Who wants to hear nothing of it is still told how far its own commands have taken the view.
+        if mailbox is not None and (self.notify is None or self.notify.of_messages or mailbox.owes_news):
+            yield from self._mailbox_news(mailbox, may_expunge, by_uid)
+
+    def all_news(self) -> Iterator[Output]:
+        """The same where something is selected, whatever the client wants to hear otherwise."""
+        if self.alerts:
+            yield from self._alerted()
+        yield from self._mailbox_news(self.selected, may_expunge=True)
+
+    def _mailbox_news(self, mailbox: Mailbox, may_expunge: bool, by_uid: bool = False) -> Iterator[Output]:
+        """In the order to tell it in."""
         before = mailbox.view
-        told = mailbox.pending(may_expunge)
+        told = mailbox.pending(may_expunge, past_expunges=self.notify is not None)
         # What counts by numbers is told of the removed ones while they still have theirs (RFC 5267 4.3.4).
         for context in self.contexts if told.vanished else ():
             yield from context.removed(before, told.vanished)
@@ -186,8 +209,10 @@ class Session:
         if told.keywords_changed:
             yield Flags(mailbox.flags)
             yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + flag_list(mailbox.permanent_flags))
-        if told.flags_changed:
-            yield from self._flags_told(mailbox, told.flags_changed, by_uid)
+        if told.flags_changed and (self.notify is None or self.notify.of_flags):
+            yield from self._flags_told(mailbox, told.flags_changed, by_uid or self.notify is not None)
+        if self.notify is not None:
+            yield from self.notify.arrived(mailbox, told.arrived)
         for context in self.contexts:
             yield from context.changed(mailbox)
 
@@ -210,6 +235,46 @@ class Session:
             uid = view.uids[at] if with_uid else None
             yield FetchFlags(at + 1, mailbox.flags_at(at), uid, view.modseqs[at] if with_modseq else None)
 
+    def happened(self, may_expunge: bool, received_at: float | None = None) -> Iterator[Output]:
+        """What is told to who listens: all that is new, asked of the store where somebody said that there is something.
+        Raises MailError where it cannot be asked."""
+        mailbox = self.selected
+        if mailbox is not None and (self.notify is None or self.notify.of_messages):
+            mailbox.refresh(received_at)
+        if mailbox is not None or self.alerts:
+            yield from self.news(may_expunge)
+        if self.notify is not None:
+            yield from self.notify.elsewhere()
+
+    def listen(self) -> None:
+        """Tells what the client has chosen until it sends something. Holds nothing of the store meanwhile."""
+        connection, mailbox, notify = self.connection, self.selected, self.notify
+        connection.listen()
+        if mailbox is not None and notify.of_messages:
+            mailbox.watch(connection.wake)
+        try:
+            listening = True
+            while listening:
+                patience = None
+                try:
+                    for output in self.happened(notify.expunges_at_once):
+                        connection.send(output if isinstance(output, bytes) else output.encode(self.utf8))
+                except MailError:
+                    patience = AGAIN_SECONDS
+                listening = not self.wait(patience)
+        finally:
+            if mailbox is not None:
+                mailbox.unwatch()
+
+    def wait(self, patience: float | None) -> bool:
+        """As the connection's wait(); who has chosen what to hear is not woken without end."""
+        if self.notify is None:
+            return bool(self.connection.wait(patience))
+        if self.connection.wait(patience, self.notify.deaf_seconds):
+            return True
+        self.notify.woken()
+        return False
+
     def last_news(self, may_expunge: bool, by_uid: bool = False) -> Iterator[Output]:
         """What is told after a command, before its tagged answer."""
         yield from self.news(may_expunge, by_uid)
@@ -228,7 +293,7 @@ class Session:
     def removed(self, modseq: int) -> Generator[Output, None, Done | None]:
         """Ends a command that may have removed messages, when this was the modseq before: the news, and
         HIGHESTMODSEQ in the tagged OK (RFC 7162 3.2.7)."""
-        yield from self.news(may_expunge=True)
+        yield from self.all_news()
         if CONDSTORE not in self.enabled or self.selected.modseq == modseq:
             return None
         return Done(code=b"HIGHESTMODSEQ %d" % self.selected.modseq)
@@ -262,8 +327,8 @@ class Session:
         self.framer.abandon()
         try:
             self.unselect()
+            self.choose_news(None)
         except Exception:
             log.exception("mailbox not left", session=self.id)
         if self.account is not None:
             self.node.session_ended(self)
-

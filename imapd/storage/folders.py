@@ -9,7 +9,7 @@ from imapd.storage.pool import Database, Prepared
 
 COLUMNS = (
     "f.folder_id, f.mailbox_id, f.group_id, f.name, f.special_use, f.messages, f.unseen, f.deleted, f.size,"
-    " f.deleted_size, g.uid_validity, g.uid_next, g.modseq, f.recent"
+    " f.deleted_size, g.uid_validity, g.uid_next, g.modseq, f.recent, g.owner"
 )
 SOURCE = " FROM folders f JOIN folder_groups g USING (organization_id, group_id)"
 
@@ -34,6 +34,10 @@ VISIBLE = Prepared(
     "SELECT " + READERS_COLUMNS + READERS_SOURCE + " WHERE f.organization_id = %(org)s"
     " AND (f.mailbox_id = ANY(%(boxes)s) OR f.folder_id = ANY(%(folders)s)) ORDER BY f.name"
 )
+VISIBLE_OF_GROUPS = Prepared(
+    "SELECT " + READERS_COLUMNS + READERS_SOURCE + " WHERE f.organization_id = %(org)s"
+    " AND f.group_id = ANY(%(groups)s) AND f.folder_id = ANY(%(folders)s) ORDER BY f.name"
+)
 NAMED = Prepared(
     "SELECT " + COLUMNS + WARNED + SOURCE + QUOTAS +
     " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
@@ -46,8 +50,9 @@ SUBSCRIPTIONS = Prepared("SELECT name FROM subscriptions WHERE organization_id =
 
 
 class Folder(NamedTuple):
-    r"""A row of folders with what its group hands out. Sizes in octets. quota_warned: the highest threshold in percent
-    that its quotas have reached; per_reader: each reader has a \Seen of their own. Only where one name is asked for."""
+    r"""A row of folders with what its group hands out. Sizes in octets. owner: 'u<user_id>', or 'm<mailbox_id>' where
+    nobody owns it. quota_warned: the highest threshold in percent that its quotas have reached; per_reader: each reader
+    has a \Seen of their own. Only where one name is asked for."""
 
     folder_id: int
     mailbox_id: int
@@ -63,6 +68,7 @@ class Folder(NamedTuple):
     uid_next: int
     modseq: int
     recent: int
+    owner: str
     quota_warned: int = 0
     per_reader: bool = False
 
@@ -79,6 +85,14 @@ def visible(
     """All folders of some mailboxes and single ones of others, as this user sees them, in order of name."""
     params = {"org": organization_id, "reader": user_id, "boxes": list(mailbox_ids), "folders": list(folder_ids)}
     return [Folder(*row) for row in database.rows(VISIBLE, params)]
+
+
+def visible_of_groups(
+    database: Database, organization_id: int, user_id: int, group_ids: Sequence[int], folder_ids: Sequence[int]
+) -> list[Folder]:
+    """Those of some folders that are in these groups, as this user sees them."""
+    params = {"org": organization_id, "reader": user_id, "groups": list(group_ids), "folders": list(folder_ids)}
+    return [Folder(*row) for row in database.rows(VISIBLE_OF_GROUPS, params)]
 
 
 def named(database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str) -> list[Folder]:
@@ -108,13 +122,14 @@ def nearest(database: Database, organization_id: int, mailbox_id: int, names: Se
 
 def create(
     database: Database, organization_id: int, mailbox_id: int, name: str, special_use: str | None, most: int
-) -> int:
-    """A new folder's id. Raises errors.AlreadyExists, LimitReached."""
+) -> str:
+    """Makes a new folder, and gives its owner. Raises errors.AlreadyExists, LimitReached."""
     row = database.row(
-        "SELECT create_folder(%s, %s, %s, %s, %s)", (organization_id, mailbox_id, name, special_use, most)
+        "SELECT create_folder(%(org)s, %(box)s, %(name)s, %(use)s, %(most)s), owner_of(%(org)s, %(box)s)",
+        {"org": organization_id, "box": mailbox_id, "name": name, "use": special_use, "most": most},
     )
     assert row
-    return row[0]
+    return str(row[1])
 
 
 def delete(database: Database, organization_id: int, folder_ids: Sequence[int]) -> list[int]:

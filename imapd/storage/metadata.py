@@ -29,6 +29,11 @@ FOUND = Prepared(
     " ORDER BY m.entry"
 )
 
+DIGESTS = Prepared(
+    "SELECT m.place, m.entry, md5(m.value) FROM metadata m"
+    " WHERE m.organization_id = %(org)s AND m.place = ANY(%(places)s) AND m.whose IN (0, %(user)s)"
+)
+
 
 def found(
     database: Database, organization_id: int, places: Sequence[int], user_id: int, entries: Sequence[str], depth: int,
@@ -57,3 +62,12 @@ def change(
             sorted(folder_ids, key=lambda folder_id: folder_id or 0),
         ),
     )  # fmt: skip
+
+
+def digests(database: Database, organization_id: int, user_id: int, places: Sequence[int]) -> set[tuple[int, str, str]]:
+    """Of all shared entries and this user's own in some folders (0: of the server): the place, the entry, and what
+    tells one value from another. Asks nothing where there is no place."""
+    if not places:
+        return set()
+    rows = database.rows(DIGESTS, {"org": organization_id, "places": list(places), "user": user_id})
+    return {(place, entry, digest) for place, entry, digest in rows}

@@ -115,6 +115,10 @@ class Inbox(NamedTuple):
     user_id: int | None
     address: str
 
+    @property
+    def owner(self) -> str:
+        return f"m{self.mailbox_id}" if self.user_id is None else f"u{self.user_id}"
+
 
 def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Usage]:
     """All roots that bind these mailboxes: theirs, those of their users, those of their domains."""

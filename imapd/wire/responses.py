@@ -106,9 +106,9 @@ class List:
         return line + (b" " + self.extended if self.extended else b"") + b"\r\n"
 
 
-def oldname(spelled: str, name: str) -> bytes:
-    """oldname-extended-item, where the server calls a mailbox otherwise than the client did; else nothing."""
-    return b"" if spelled == name else b'("OLDNAME" (%b))' % encode.mailbox(spelled, utf8=True)
+def oldname(old: str, name: str, utf8: bool = True) -> bytes:
+    """oldname-extended-item, where a mailbox is called otherwise than it was, or than the client did; else nothing."""
+    return b"" if old == name else b'("OLDNAME" (%b))' % encode.mailbox(old, utf8)
 
 
 @dataclass(frozen=True)
@@ -255,6 +255,17 @@ class Metadata:
     def encode(self, utf8: bool = False) -> bytes:
         pairs = (b"%b %b" % (encode.astring(entry), encode.nstring8(value)) for entry, value in self.values)
         return b"* METADATA %b (%b)\r\n" % (encode.mailbox(self.name, utf8), b" ".join(pairs))
+
+
+@dataclass(frozen=True)
+class MetadataChanged:
+    """The names of annotations that have changed."""
+
+    name: str
+    entries: Sequence[bytes]
+
+    def encode(self, utf8: bool = False) -> bytes:
+        return b"* METADATA %b %b\r\n" % (encode.mailbox(self.name, utf8), b" ".join(map(encode.astring, self.entries)))
 
 
 @dataclass(frozen=True)

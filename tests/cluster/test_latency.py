@@ -29,10 +29,10 @@ while not pubsub.connected:
 
 # Answers each wake-up on channel 1 by one on channel 2.
 ECHO = MEMBER + textwrap.dedent("""
-    wakeups.watch(1, 1, lambda: wakeups.publish(1, 2))
+    wakeups.watch(1, 1, lambda: wakeups.publish(1, 2, "u1"))
     for n in range(2000):
         wakeups.watch(1, 3, lambda: None)
-    wakeups.watch(1, 3, lambda: wakeups.publish(1, 4))
+    wakeups.watch(1, 3, lambda: wakeups.publish(1, 4, "u1"))
     gevent.sleep(0.2)
     print("ready", flush=True)
     gevent.sleep(60)
@@ -49,7 +49,7 @@ ASK = MEMBER + textwrap.dedent("""
         for _ in range(times):
             woken.clear()
             begun = time.perf_counter()
-            wakeups.publish(1, group_id)
+            wakeups.publish(1, group_id, "u1")
             assert woken.wait(5)
             taken.append(time.perf_counter() - begun)
             gevent.sleep(0.002)

@@ -35,7 +35,7 @@ def watched(member: Member, group_id: int = 7) -> Woken:
 def test_a_change_in_one_worker_wakes_watchers_in_another(join: Join) -> None:
     here, there = join(), join()
     woken, other = watched(there), watched(there, group_id=8)
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     until(lambda: woken.times == 1)
     assert other.times == 0
 
@@ -45,7 +45,7 @@ def test_what_a_worker_says_last_is_heard(join: Join) -> None:
     groups = range(100, 1100)
     woken = [watched(there, group_id) for group_id in groups]
     for group_id in groups:
-        here.wakeups.publish(1, group_id)
+        here.wakeups.publish(1, group_id, "u1")
     here.stop()
     ended = time.monotonic()
     until(lambda: all(each.times for each in woken))
@@ -55,7 +55,7 @@ def test_what_a_worker_says_last_is_heard(join: Join) -> None:
 def test_who_stops_while_redis_is_away_does_not_wait_for_it(join: Join, redis_server: RedisServer) -> None:
     here = join()
     redis_server.kill()
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     began = time.monotonic()
     here.pubsub.stop()
     assert time.monotonic() - began < 3
@@ -64,8 +64,8 @@ def test_who_stops_while_redis_is_away_does_not_wait_for_it(join: Join, redis_se
 def test_the_same_group_number_of_another_organisation_is_another_group(join: Join) -> None:
     here, there = join(), join()
     woken = watched(there)
-    here.wakeups.publish(2, 7)
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(2, 7, "u1")
+    here.wakeups.publish(1, 7, "u1")
     until(lambda: woken.times)
     time.sleep(0.05)
     assert woken.times == 1
@@ -74,7 +74,7 @@ def test_the_same_group_number_of_another_organisation_is_another_group(join: Jo
 def test_watchers_of_the_same_worker_are_called_before_publish_returns_and_only_then(join: Join) -> None:
     here = join()
     woken = watched(here)
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     assert woken.times == 1
     time.sleep(0.1)
     assert woken.times == 1
@@ -86,7 +86,7 @@ def test_who_stops_watching_is_not_called(join: Join) -> None:
     watch = there.wakeups.watch(1, 7, woken)
     there.wakeups.unwatch(watch)
     there.wakeups.unwatch(watch)
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     until(lambda: stays.times)
     assert woken.times == 0
 
@@ -97,7 +97,7 @@ def test_a_watcher_that_fails_does_not_keep_others_asleep(join: Join) -> None:
     there.wakeups.watch(1, 7, lambda: 1 // 0)  # type: ignore[arg-type, return-value]
     last = Woken()
     there.wakeups.watch(1, 7, last)
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     until(lambda: first.times and last.times)
 
 
@@ -108,7 +108,7 @@ def test_one_subscription_for_each_group_however_many_watch(join: Join, redis_se
     watches = [there.wakeups.watch(1, 7, woken) for _ in range(2000)]
     with redis.Redis.from_url(redis_server.url) as client:
         assert dict(client.pubsub_numsub("imapd:1:7")) == {b"imapd:1:7": 1}
-        here.wakeups.publish(1, 7)
+        here.wakeups.publish(1, 7, "u1")
         until(lambda: woken.times == 2000)
         for watch in watches:
             there.wakeups.unwatch(watch)
@@ -133,8 +133,8 @@ def test_who_watches_again_hears_of_what_nobody_watched(join: Join) -> None:
     again = Woken()
     there.wakeups.unwatch(there.wakeups.watch(1, 8, again))
     assert not again.times, "nothing has happened"
-    here.wakeups.publish(1, 8)
-    here.wakeups.publish(1, 7)  # heard after the other one
+    here.wakeups.publish(1, 8, "u1")
+    here.wakeups.publish(1, 7, "u1")  # heard after the other one
     until(lambda: there.wakeups._unwatched[b"imapd:1:8"])
     there.wakeups.watch(1, 8, again)
     assert again.times == 1
@@ -150,13 +150,13 @@ def test_while_redis_is_away_watchers_are_called_now_and_then_and_again_when_it_
     woken.times = 0
     until(lambda: woken.times >= 2)
     begun = time.monotonic()
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     assert time.monotonic() - begun < 1, "nobody waits for a dead Redis"
     redis_server.start()
     until(lambda: there.pubsub.connected and here.pubsub.connected, 5)
     time.sleep(0.3)
     woken.times = 0
-    here.wakeups.publish(1, 7)
+    here.wakeups.publish(1, 7, "u1")
     until(lambda: woken.times)
 
 
@@ -186,7 +186,7 @@ def test_a_redis_that_hangs_is_noticed_and_keeps_nobody_waiting(join: Join, redi
     redis_server.freeze()
     begun = time.monotonic()
     for group_id in range(5000):
-        here.wakeups.publish(1, group_id + 100)
+        here.wakeups.publish(1, group_id + 100, "u1")
     assert time.monotonic() - begun < 10  # a tenth of a second for each would be minutes
     until(lambda: not here.pubsub.connected)
     woken.times = 0
@@ -215,7 +215,7 @@ def test_messages_that_had_to_be_forgotten_make_everybody_look(join: Join, redis
     woken = watched(there)
     redis_server.freeze()
     for group_id in range(25_000):
-        here.wakeups.publish(1, 1000 + group_id)
+        here.wakeups.publish(1, 1000 + group_id, "u1")
     assert len(here.pubsub._waiting) <= 10_001
     redis_server.thaw()
     until(lambda: woken.times)

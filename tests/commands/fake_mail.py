@@ -109,7 +109,7 @@ class Mailbox:
         rendered = self.view.flag_bytes[self.view.flag_numbers[position]]
         return b"(\\Recent " + rendered[1:] if self.view.uids[position] in self.recent_uids else rendered
 
-    def pending(self, may_expunge):
+    def pending(self, may_expunge, past_expunges=False):
         if not may_expunge and self.told.expunged:
             return Told()
         told, self.told = self.told, Told()

@@ -37,7 +37,10 @@ class Connection:
         piece = self.pieces.pop(0)
         return piece() if callable(piece) else piece
 
-    def wait(self, timeout_seconds=None):
+    def listen(self):
+        pass
+
+    def wait(self, timeout_seconds=None, deaf_seconds=0.0):
         self.waits += 1
         self.patience.append(timeout_seconds)
         if self.when_waiting:
@@ -124,7 +127,7 @@ class Mailbox(fake_mail.Mailbox):
     def refresh(self, received_at=None):
         self.refreshed.append(received_at)
 
-    def pending(self, may_expunge):
+    def pending(self, may_expunge, past_expunges=False):
         self.asked_to_expunge.append(may_expunge)
         return Told(**(self.news.pop(0) if self.news else {}))
 

@@ -27,20 +27,36 @@ class LocalWakeups:
     """The wake-ups of one worker alone: whoever watches is called at once."""
 
     def __init__(self) -> None:
-        self.watches: dict[object, tuple[tuple[int, int], Callable[[], None]]] = {}
+        self.watches: dict[object, tuple[tuple[int, int | str], Callable[[str], None]]] = {}
 
     def watch(self, organization_id: int, group_id: int, callback: Callable[[], None]) -> object:
+        return self._watch((organization_id, group_id), lambda _: callback())
+
+    def watch_owner(self, organization_id: int, owner: str, callback: Callable[[str], None]) -> object:
+        return self._watch((organization_id, owner), callback)
+
+    def _watch(self, channel: tuple[int, int | str], callback: Callable[[str], None]) -> object:
         handle = object()
-        self.watches[handle] = ((organization_id, group_id), callback)
+        self.watches[handle] = (channel, callback)
         return handle
 
     def unwatch(self, handle: object) -> None:
         del self.watches[handle]
 
-    def publish(self, organization_id: int, group_id: int) -> None:
+    def publish(self, organization_id: int, group_id: int, owner: str) -> None:
+        self._call((organization_id, group_id), "")
+        self._call((organization_id, owner), str(group_id))
+
+    def publish_names(self, organization_id: int, owner: str) -> None:
+        self._call((organization_id, owner), "names")
+
+    def publish_annotations(self, organization_id: int, owner: str) -> None:
+        self._call((organization_id, owner), "annotations")
+
+    def _call(self, there: tuple[int, int | str], what: str) -> None:
         for channel, callback in list(self.watches.values()):
-            if channel == (organization_id, group_id):
-                callback()
+            if channel == there:
+                callback(what)
 
 
 class Store:
@@ -91,4 +107,3 @@ class Store:
 
     def close(self) -> None:
         self.database.close()
-
