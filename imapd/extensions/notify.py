@@ -156,8 +156,8 @@ class Choice:
     """What one client has chosen to hear, while it holds. of_messages, of_flags: of the selected mailbox."""
 
     __slots__ = (
-        "_credit", "_elsewhere", "_items", "_looked_at", "_owed", "_session", "expunges_at_once", "of_flags",
-        "of_messages",
+        "_credit", "_elsewhere", "_items", "_looked_at", "_owed", "_owed_of", "_session", "expunges_at_once",
+        "of_flags", "of_messages",
     )  # fmt: skip
 
     def __init__(self, session: Session, args: Notify):
@@ -173,7 +173,8 @@ class Choice:
         self.expunges_at_once = selected is not None and selected.which is Which.SELECTED
         self._session = session
         self._items = args.items
-        self._owed: list[int] = []  # UIDs of new messages whose items could not be told yet
+        self._owed: list[int] = []  # UIDs of new messages whose items are still to be told
+        self._owed_of: Mailbox | None = None
         self._elsewhere = Notifications(account, groups, session.connection.wake) if groups else None
         self._credit, self._looked_at = float(BURST), monotonic()
 
@@ -197,6 +198,8 @@ class Choice:
     def arrived(self, mailbox: Mailbox, positions: Sequence[int]) -> Iterator[Output]:
         """FETCH of messages that have come into the selected mailbox."""
         if self._items and positions:
+            if mailbox is not self._owed_of:
+                self._owed, self._owed_of = [], mailbox
             self._owed += [mailbox.view.uids[at] for at in positions]
             with suppress(MailError):  # the command that this follows is done
                 yield from self._fetched(mailbox)
@@ -215,8 +218,8 @@ class Choice:
     def elsewhere(self) -> Iterator[Output]:
         """What happened in other mailboxes. Raises MailError where that cannot be found out now."""
         session = self._session
-        if self._owed and session.selected is not None:
-            yield from self._fetched(session.selected)
+        if self._owed and self._owed_of is not None and self._owed_of is session.selected:
+            yield from self._fetched(self._owed_of)
         if self._elsewhere is None:
             return
         try:

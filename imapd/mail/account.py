@@ -20,6 +20,8 @@ from imapd.mail.mailbox import Mailbox
 from imapd.mail.metadata import Entries
 from imapd.mail.namespaces import DELIMITER, SHARED, Layout, Namespaces, Tree, shared_parts
 from imapd.mail.quota import Quotas, refusals_noted
+from imapd.mail.status import Status as Status
+from imapd.mail.status import numbers_of
 from imapd.storage import accounts, folders, quotas
 from imapd.storage.accounts import User
 from imapd.storage.folders import Folder
@@ -28,22 +30,6 @@ from imapd.storage.messages import View
 if TYPE_CHECKING:
     from imapd.mail.notifications import Notifications
     from imapd.node import Node
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Numbers of a mailbox; sizes in octets."""
-
-    messages: int
-    recent: int
-    uid_next: int
-    uid_validity: int
-    unseen: int
-    size: int
-    deleted: int
-    deleted_size: int
-    modseq: int
-    mailbox_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +117,8 @@ class Account:
         layout = self._laid_out(user, self.mode)
         if user.namespace_mode != self._preference or not layout.keeps(self.layout):
             return False
-        self.layout = layout
-        if self.notifications:
+        before, self.layout = self.layout, layout
+        if self.notifications and before.trees != layout.trees:
             self.notifications.look_everywhere()
         return True
 
@@ -389,28 +375,3 @@ class Account:
         if self.notifications:
             self.notifications.caused.update((name, entry) for entry in entries)
         self.node.wakeups.publish_annotations(self.organization_id, owner)
-
-
-def numbers_of(folders: Sequence[Folder], merged: bool) -> Status:
-    """The numbers of a mailbox: sums, where several folders stand behind it."""
-    first = folders[0]
-    mailbox_id = f"G{first.group_id}-{first.uid_validity}" if merged else f"F{first.folder_id}"
-    if len(folders) == 1:
-        return Status(
-            first.messages, first.recent, first.uid_next, first.uid_validity, first.unseen, first.size, first.deleted,
-            first.deleted_size, first.modseq, mailbox_id,
-        )  # fmt: skip
-    found: Iterable[Any] = zip(*folders, strict=True)
-    by = dict(zip(Folder._fields, found, strict=True))
-    return Status(
-        messages=sum(by["messages"]),
-        recent=sum(by["recent"]),
-        uid_next=first.uid_next,
-        uid_validity=first.uid_validity,
-        unseen=sum(by["unseen"]),
-        size=sum(by["size"]),
-        deleted=sum(by["deleted"]),
-        deleted_size=sum(by["deleted_size"]),
-        modseq=first.modseq,
-        mailbox_id=mailbox_id,
-    )

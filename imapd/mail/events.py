@@ -28,6 +28,7 @@ Events = frozenset[Event]
 
 NONE: Events = frozenset()
 OF_MESSAGES: Events = frozenset({Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE, Event.FLAG_CHANGE})
+OF_ANNOTATIONS: Events = frozenset({Event.MAILBOX_METADATA_CHANGE, Event.SERVER_METADATA_CHANGE})
 
 
 class Which(Enum):
@@ -43,7 +44,6 @@ class Which(Enum):
 
 
 SELECTED = frozenset({Which.SELECTED, Which.SELECTED_DELAYED})
-NAMED = frozenset({Which.SUBTREE, Which.MAILBOXES})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail.account import numbers_of
-from imapd.mail.events import OF_MESSAGES, Event, EventGroup, events_of
+from imapd.mail.events import OF_ANNOTATIONS, OF_MESSAGES, Event, EventGroup, events_of
 from imapd.mail.listing import Listed
+from imapd.mail.status import numbers_of
 from imapd.mail.watched import Annotations, Change, Name, Numbers, Picture, Watched, names_changed, picture, renamed
 from imapd.storage import folders, metadata
 
@@ -38,6 +38,7 @@ class Notifications:
         self._groups = groups
         self._wake = wake
         self._reaches_shared = any(group.reaches_shared for group in groups)
+        self._reads_annotations = any(group.events & OF_ANNOTATIONS for group in groups)
         self._watches: dict[str, Any] = {}
         self._picture: Picture = {}
         self._group_ids: set[int] = set()  # whose messages are of interest
@@ -75,16 +76,25 @@ class Notifications:
         """What is new since it was asked last; asks nothing where nobody has said that anything is. Raises MailError,
         and tells the same the next time; errors.LimitReached where it has become too much to watch."""
         changes: list[Change] = []
-        shared = any(it.shared and it.group_id in self._groups_stale for it in self._picture.values())
-        # In a mailbox of somebody else the rights are looked at with whatever happens there.
-        if self._names_stale or (self._groups_stale and shared):
+        if self._names_stale or self._shared_stale():
             changes += self._look_at_names(selected)
         elif self._groups_stale:
             changes += self._look_at_numbers(selected)
         if self._annotations_stale:
-            changes += self._look_at_annotations()
+            try:
+                changes += self._look_at_annotations()
+            except errors.MailError:
+                if not changes:
+                    raise
+                self._wake()  # what is known is told first
         self.caused.clear()
         return changes
+
+    def _shared_stale(self) -> bool:
+        """Something happened in a mailbox of somebody else: what this user may still know of it is looked at, too."""
+        return bool(self._groups_stale) and any(
+            it.shared and it.group_id in self._groups_stale for it in self._picture.values()
+        )
 
     def look_everywhere(self) -> None:
         """Anything may have happened."""
@@ -101,7 +111,7 @@ class Notifications:
                 return
             self._groups_stale.add(int(what))
         elif what == "annotations":
-            if not self._places():
+            if not self._reads_annotations:
                 return
             self._annotations_stale = True
         else:
@@ -140,7 +150,8 @@ class Notifications:
     def _look_at_names(self, selected: Mailbox | None) -> Iterator[Change]:
         old = self._picture
         rows = {row.name: row for row in self._read_names()}
-        self._annotations_stale = self._annotations_stale or self._places() != self._annotated
+        if self._reads_annotations and self._places() != self._annotated:
+            self._annotations_stale = True
         names = renamed(old, self._picture)
         caused = {name for name in self.caused if isinstance(name, str)}
         yield from names_changed(old, self._picture, rows, names, caused)

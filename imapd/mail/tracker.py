@@ -164,11 +164,11 @@ class Tracker:
             setattr(view, name, getattr(view, name)[:])
         self._index.renumber(view)
         for there in newest.changed_since(since):
-            at = view.position(newest.uids[there])
-            if at is not None:
-                view.flag_numbers[at], view.modseqs[at] = newest.flag_numbers[there], newest.modseqs[there]
-                if newest.modseqs[there] not in self._mine:
-                    self._flagged.add(newest.uids[there])
+            uid, number, modseq = newest.uids[there], newest.flag_numbers[there], newest.modseqs[there]
+            if (at := view.position(uid)) is not None:
+                if modseq not in self._mine and not (self._own_seen and view.flag_numbers[at] == number):
+                    self._flagged.add(uid)
+                view.flag_numbers[at], view.modseqs[at] = number, modseq
         first = bisect_left(newest.uids, view.uid_next)
         for name in COLUMNS:
             getattr(view, name).extend(getattr(newest, name)[first:])

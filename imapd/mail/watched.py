@@ -12,8 +12,8 @@ from imapd.mail.events import Event, EventGroup, Events, events_of
 from imapd.mail.namespaces import SHARED, parents
 
 if TYPE_CHECKING:
-    from imapd.mail.account import Status
     from imapd.mail.listing import Listed
+    from imapd.mail.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,23 +241,27 @@ class Session:
         mailbox = self.selected
         if mailbox is not None and (self.notify is None or self.notify.of_messages):
             mailbox.refresh(received_at)
-        if mailbox is not None or self.alerts:
-            yield from self.news(may_expunge)
+        said = False
+        for output in self.news(may_expunge):
+            yield output
+            said = True
+        if said:
+            yield from self._modseq_told()
         if self.notify is not None:
             yield from self.notify.elsewhere()
 
     def listen(self) -> None:
         """Tells what the client has chosen until it sends something. Holds nothing of the store meanwhile."""
-        connection, mailbox, notify = self.connection, self.selected, self.notify
+        connection, mailbox = self.connection, self.selected
         connection.listen()
-        if mailbox is not None and notify.of_messages:
+        if mailbox is not None and self.notify.of_messages:
             mailbox.watch(connection.wake)
         try:
             listening = True
             while listening:
                 patience = None
                 try:
-                    for output in self.happened(notify.expunges_at_once):
+                    for output in self.happened(self.notify.expunges_at_once):
                         connection.send(output if isinstance(output, bytes) else output.encode(self.utf8))
                 except MailError:
                     patience = AGAIN_SECONDS
@@ -278,6 +282,10 @@ class Session:
     def last_news(self, may_expunge: bool, by_uid: bool = False) -> Iterator[Output]:
         """What is told after a command, before its tagged answer."""
         yield from self.news(may_expunge, by_uid)
+        yield from self._modseq_told()
+
+    def _modseq_told(self) -> Iterator[Output]:
+        """Where the mailbox stands, to who would believe otherwise."""
         mailbox = self.selected
         if mailbox is None:
             return
@@ -326,8 +334,8 @@ class Session:
         self.state = State.LOGOUT
         self.framer.abandon()
         try:
-            self.unselect()
             self.choose_news(None)
+            self.unselect()
         except Exception:
             log.exception("mailbox not left", session=self.id)
         if self.account is not None:

@@ -227,3 +227,55 @@ def test_a_watcher_costs_little(join: Join) -> None:
     watch = there.wakeups.watch(1, 7, woken)
     assert sys.getsizeof(watch) <= 64
     assert not hasattr(watch, "__dict__")
+
+
+def test_who_watches_an_owner_hears_of_everything_that_is_the_owner_s_and_of_nothing_else(join: Join) -> None:
+    here, there = join(), join()
+    heard: list[str] = []
+    there.wakeups.watch_owner(1, "u3", heard.append)
+    until(lambda: heard == [""])
+    for organization_id, owner in ((1, "u3"), (1, "u33"), (1, "m3"), (2, "u3")):
+        here.wakeups.publish(organization_id, 7, owner)
+        here.wakeups.publish_names(organization_id, owner)
+        here.wakeups.publish_annotations(organization_id, owner)
+    until(lambda: len(heard) == 4)
+    time.sleep(0.05)
+    assert heard == ["", "7", "names", "annotations"]
+
+
+def test_a_thousand_folders_of_an_owner_are_one_channel(join: Join, redis_server: RedisServer) -> None:
+    here, there = join(), join()
+    heard: set[str] = set()
+    there.wakeups.watch_owner(1, "u3", heard.add)
+    until(lambda: heard == {""})
+    with redis.Redis.from_url(redis_server.url) as client:
+        assert len(client.pubsub_channels("imapd:1:*")) == 1
+    for group_id in range(1, 1001):
+        for _ in range(10):
+            here.wakeups.publish(1, group_id, "u3")
+    until(lambda: len(heard) == 1001)
+
+
+def test_rights_that_change_are_looked_at_by_who_watches_owners_there(join: Join) -> None:
+    here, there = join(), join()
+    woken, heard, elsewhere = watched(there), [], []  # type: ignore[var-annotated]
+    there.wakeups.watch_owner(1, "u3", heard.append)
+    there.wakeups.watch_owner(2, "u3", elsewhere.append)
+    until(lambda: heard == elsewhere == [""])
+    here.control.publish("rights", "1")
+    until(lambda: heard == ["", ""])
+    assert elsewhere == [""] and woken.times == 0
+    here.control.publish("rights", "")
+    until(lambda: elsewhere == ["", ""] and len(heard) == 3)
+
+
+def test_an_owner_s_garbage_wakes_nobody(join: Join, redis_server: RedisServer) -> None:
+    there = join()
+    heard: list[str] = []
+    there.wakeups.watch_owner(1, "u3", heard.append)
+    until(lambda: heard == [""])
+    with redis.Redis.from_url(redis_server.url) as client:
+        for body in (b"more", b"0", b"-1", b"1 2", b"9" * 20):
+            client.publish("imapd:1:u3", b"0" * 16 + b" " + body)
+    until(lambda: there.pubsub.garbage == 5)
+    assert heard == [""]

@@ -223,3 +223,26 @@ def test_who_is_disabled_is_out_everywhere(pair: Pair, everywhere: Connect, user
     for node in pair.nodes:
         with node.client() as client:
             assert client.command(f"LOGIN {user} password").code == b"AUTHENTICATIONFAILED"
+
+
+def test_notify_hears_what_happens_at_the_other_node(everywhere: Connect, user: str) -> None:
+    clients = everywhere(user)
+    for client in clients:
+        client.ok("SELECT INBOX")
+        client.ok(
+            "NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange)) (mailboxes (Sent New Other)"
+            " (MessageNew MessageExpunge MailboxName MailboxMetadataChange SubscriptionChange))"
+        )
+    speaker, others = clients[0], clients[1:]
+    speaker.append("Sent", LETTER)
+    hears(clients, rb'\* STATUS "?Sent"? \(MESSAGES 1 .*')
+    speaker.append("INBOX", LETTER)
+    hears(others, rb"\* 1 FETCH \(UID 1\)")
+    speaker.ok("CREATE New")
+    hears(others, rb'\* LIST \(\\HasNoChildren\) "/" "?New"?')
+    speaker.ok("RENAME New Other")
+    hears(others, rb'\* LIST \(\\HasNoChildren\) "/" "?Other"? \("OLDNAME" \("?New"?\)\)')
+    speaker.ok('SETMETADATA Other (/shared/comment "x")')
+    hears(others, rb'\* METADATA "?Other"? /shared/comment')
+    speaker.ok("DELETE Other")
+    hears(others, rb'\* LIST \(\\NonExistent\) "/" "?Other"?')
