@@ -279,3 +279,15 @@ def test_an_owner_s_garbage_wakes_nobody(join: Join, redis_server: RedisServer) 
             client.publish("imapd:1:u3", b"0" * 16 + b" " + body)
     until(lambda: there.pubsub.garbage == 5)
     assert heard == [""]
+
+
+def test_while_redis_is_away_who_watches_an_owner_is_called_now_and_then(join: Join, redis_server: RedisServer) -> None:
+    there = join(poll_seconds=0.1)
+    heard: list[str] = []
+    there.wakeups.watch_owner(1, "u3", heard.append)
+    until(lambda: heard == [""])
+    redis_server.kill()
+    until(lambda: len(heard) >= 3)
+    assert set(heard) == {""}
+    there.wakeups.publish(1, 7, "u3")
+    assert "7" in heard, "what this worker does itself needs nobody"

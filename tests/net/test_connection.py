@@ -146,6 +146,21 @@ def test_a_wake_up_that_comes_early_is_not_lost(connected: Connected) -> None:
     assert pair.connection.wait(0.1) is False
 
 
+def test_who_is_deaf_sleeps_on_for_a_while_but_hears_the_client(connected: Connected) -> None:
+    pair = connected()
+    pair.connection.wake()
+    began = time.monotonic()
+    assert pair.connection.wait(None, deaf_seconds=0.5) is False
+    assert 0.5 <= time.monotonic() - began < 2
+    for _ in range(3):
+        gevent.spawn_later(0.05, pair.connection.wake)
+    gevent.spawn_later(0.1, pair.client.sendall, b"x")
+    began = time.monotonic()
+    assert pair.connection.wait(None, deaf_seconds=30) is True
+    assert time.monotonic() - began < 1 and pair.connection.receive() == b"x"
+    assert pair.connection.wait(5) is False, "the wake-up is not lost"
+
+
 def test_a_wake_up_does_not_end_receive(connected: Connected) -> None:
     pair = connected()
     gevent.spawn_later(0.02, pair.connection.wake)

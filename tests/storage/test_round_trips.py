@@ -63,6 +63,10 @@ AUTHENTICATED = {
     "GETMETADATA Other (/private/comment /shared/comment)": 2,
     'SETMETADATA Other (/private/comment "x")': 2,
     "NAMESPACE": 0,
+    "NOTIFY SET STATUS (personal (MessageNew MessageExpunge FlagChange))": 2,
+    "NOTIFY SET STATUS (subtree Shared (MessageNew MessageExpunge MailboxName))": 6,
+    "NOTIFY SET (mailboxes INBOX (MailboxMetadataChange))": 3,
+    "NOTIFY NONE": 0,
     "STATUS Shared/colleague@example.com/INBOX (MESSAGES)": 2,
 }
 
