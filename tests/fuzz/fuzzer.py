@@ -20,6 +20,8 @@ SESSIONS = [
     b"g1 SELECT copies\r\ng2 STORE 1:* FLAGS.SILENT (\\Deleted)\r\ng3 EXPUNGE\r\ng4 UID EXPUNGE 1:100\r\ng5 COPY 1:* Sent\r\n",
     b"h1 SELECT INBOX\r\nh2 UID COPY 1:3 copies\r\nh3 UID MOVE 1 copies\r\nh4 IDLE\r\nDONE\r\nh5 UID STORE 5 -FLAGS (\\Seen)\r\n",
     b'i1 ID ("name" "x" "version" NIL)\r\ni2 ENABLE X\r\ni3 CAPABILITY\r\ni4 LOGOUT\r\n',
+    b'k1 SELECT INBOX\r\nk2 NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge)) (subtree (copies "x y") (MailboxName))\r\n'
+    b"k3 APPEND copies {11+}\r\nA: b\r\n\r\nxyz\r\nk4 NOTIFY NONE\r\n",
     b"j1 SELECT INBOX\r\nj2 FETCH 3 BODY.PEEK[2.1.HEADER.FIELDS.NOT (X Y)]<5.20>\r\nj3 FETCH 1:3 FULL\r\nj4 FETCH * FAST\r\n",
 ]  # fmt: skip
 

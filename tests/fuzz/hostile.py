@@ -346,6 +346,20 @@ METADATA = [
     Hostile("N: everything below", b"a1 GETMETADATA (DEPTH INFINITY) INBOX (/private /shared /private/x /PRIVATE)\r\n", rb"^a1 (OK|BAD)"),
 ]  # fmt: skip
 
+NOTIFICATIONS = [
+    *_bad("E: notify", [
+        b"NOTIFY", b"NOTIFY SET (", b"NOTIFY SET (selected", b"NOTIFY SET (mailboxes (((((a))))) NONE)", b"NOTIFY SET (mailboxes (a b NONE)",
+        b"NOTIFY SET (selected (MessageNew (BODY[) MessageExpunge))", b"NOTIFY SET (selected (MessageNew (" + b"UID " * 5_000 + b"UID) MessageExpunge)) x",
+        b"NOTIFY SET (mailboxes {3+}\r\na\x00b NONE)", b"NOTIFY SET STATUS STATUS (inboxes NONE)", b"NOTIFY SET (inboxes (\x01))",
+    ]),
+    Hostile("E: 10,000 mailboxes", b"a1 NOTIFY SET (mailboxes (" + b" ".join(b"f%d" % n for n in range(10_000)) + b") NONE)\r\n", rb"^a1 NO \[LIMIT\]"),
+    Hostile("E: a name that is none", b'a1 NOTIFY SET (mailboxes "\xff*" NONE)\r\n', NO),
+    Hostile("E: 1,200 groups", b"a1 NOTIFY SET" + b" (inboxes NONE)" * 1_200 + b"\r\n", rb"^a1 NO \[LIMIT\]"),
+    Hostile("E: 10,000 events that there are not", b"a1 NOTIFY SET (inboxes (" + b" ".join(b"e%d" % n for n in range(10_000)) + b"))\r\n", rb"^a1 NO \[BADEVENT"),
+    Hostile("E: mailboxes that are not", b"a1 NOTIFY SET STATUS (mailboxes (Shared/nobody@example.com/INBOX Shared .. / nowhere) (MessageNew MessageExpunge))\r\n", OK),
+    Hostile("E: asked 30 times", b"a0 NOTIFY SET STATUS (personal (MessageNew MessageExpunge))\r\n" * 30 + b"a1 NOOP\r\n", OK, within_seconds=20),
+]  # fmt: skip
+
 SASL = [
     Hostile("A: response is no base64", b"a1 AUTHENTICATE PLAIN\r\n!!!\r\n", rb"^a1 (BAD|NO)", True),
     Hostile("A: junk inside base64", b"a1 AUTHENTICATE PLAIN AGJv\x01YgBw\r\n", rb"^a1 (BAD|NO)", True),
@@ -360,4 +374,4 @@ SASL = [
     Hostile("A: ID with a long value", b'a1 ID ("k" "' + b"v" * 1_025 + b'")\r\n', BAD, True),
 ]  # fmt: skip
 
-ALL = [*WIRE, *LITERALS, *MESSAGES, *NAMES, *METADATA, *SETS, *SYNCHRONISATION, *SEARCHES, *SASL]
+ALL = [*WIRE, *LITERALS, *MESSAGES, *NAMES, *METADATA, *NOTIFICATIONS, *SETS, *SYNCHRONISATION, *SEARCHES, *SASL]
