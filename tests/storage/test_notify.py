@@ -7,8 +7,9 @@ from imapd import errors
 from imapd.extensions import notify
 from imapd.mail import notifications
 from imapd.protocol import dispatch
-from imapd.storage import grants
+from imapd.storage import accounts, grants, provision
 from imapd.storage.addresses import address
+from imapd.storage.grants import UNLIMITED
 from tests.running.speaker import Speaker
 from tests.running.store import Store
 
@@ -182,6 +183,20 @@ def test_what_others_share_is_watched_as_long_as_it_may_be_read(store: Store, no
     assert listener.hears() == [f'* LIST (\\NonExistent) "/" "{SHARED}/{name}"' for name in ("INBOX", "Secret")]
     owner.append("Secret")
     assert listener.hears() == []
+
+
+def test_a_mailbox_that_the_operator_adds_is_watched_from_then_on(store: Store, node: object) -> None:
+    listener = Listener(store, "SET (inboxes (MessageNew MessageExpunge MailboxName))", node)
+    account = listener.session.account
+    same = accounts.user(store.database, account.organization_id, account.user_id)
+    assert same and account.rearrange(same) and listener.cost() == 0
+    provision.add_domain(store.database, "Example", "third.example")
+    provision.add_mailbox(store.database, address("user@third.example"), address(USER), UNLIMITED)
+    more = accounts.user(store.database, account.organization_id, account.user_id)
+    assert more and account.rearrange(more)
+    assert listener.hears() == ['* LIST (\\HasNoChildren \\Subscribed) "/" "third.example/INBOX"']
+    Speaker(store, USER, node).append("third.example/INBOX")
+    assert [line.split('"')[1] for line in listener.hears()] == ["third.example/INBOX"]
 
 
 def test_a_store_that_is_away_is_asked_again_for_the_same(
