@@ -313,7 +313,7 @@ class Account:
         done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
         uids = range(done.first_uid, done.first_uid + len(drafts))
         self.brought(done.group_id, uids)
-        self.announce(done.group_id, target.owner)
+        self.announce(done.group_id, target.owner, own_changes=1)
         return Appended(done.uid_validity, uids)
 
     def brought(self, group_id: int, uids: range) -> None:
@@ -359,8 +359,11 @@ class Account:
             event, "ok", organization_id=self.organization_id, user_id=self.user_id, address=self.address, **detail
         )
 
-    def announce(self, group_id: int, owner: str) -> None:
-        """Tells every session on every node to look."""
+    def announce(self, group_id: int, owner: str, *, own_changes: int = 0) -> None:
+        """Tells every session on every node to look. own_changes: so many are certainly this session's, and known to
+        its client."""
+        if self.notifications:
+            self.notifications.own_changes[group_id] += own_changes
         self.node.wakeups.publish(self.organization_id, group_id, owner)
 
     def announce_names(self, owner: str, *names: str) -> None:

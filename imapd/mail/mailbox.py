@@ -255,7 +255,7 @@ class Mailbox:
         index.learn_stored(stored, asked, change.spelled(stored.news.keywords or ()).after)
         if stored.modseq is not None:
             self._tracker.stored(stored.modseq)
-            self._announce()
+            self._announce(own_changes=1)
         return self._stored(positions, stored.modseq, stored.refused, unchanged_since)
 
     def _permitted(self, op: str, names: Iterable[str]) -> FlagChange:
@@ -276,7 +276,7 @@ class Mailbox:
         )
         if modseq is not None:
             self._tracker.stored(modseq)
-            self._account.announce(self._which.group_id, self.owner)
+            self._account.announce(self._which.group_id, self.owner, own_changes=1)
         self._index.stale = True
         self.refresh()
         return self._stored(positions, modseq, refused, unchanged_since)
@@ -374,7 +374,7 @@ class Mailbox:
                 self._announce()
             stale = self._index.stale
             self._account.brought(done.target_group, copies)
-            self._account.announce(done.target_group, target.owner)
+            self._account.announce(done.target_group, target.owner, own_changes=1)
             if self._which.folder_id not in (None, target.folder_id):
                 self._index.stale = stale  # what came lies beside this view
         return Copied(done.uid_validity, done.source, copies)
@@ -469,9 +469,9 @@ class Mailbox:
         uids = self.view.uids
         return [range(uids[span.start], uids[span.stop - 1] + 1) for span in positions if len(span)]
 
-    def _announce(self) -> None:
+    def _announce(self, own_changes: int = 0) -> None:
         """Tells the others; this worker has learnt it already."""
         index = self._index
         stale = index.stale
-        self._account.announce(self._which.group_id, self.owner)
+        self._account.announce(self._which.group_id, self.owner, own_changes=own_changes)
         index.stale = stale

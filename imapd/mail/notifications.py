@@ -7,6 +7,7 @@ with what the client was told last. At rest there is only this picture, and one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,12 @@ SERVER = 0
 
 class Notifications:
     """`wake` is called when there may be something to tell, and look() gives it. caused: names of mailboxes, and pairs
-    of a name and an entry, which this session itself has changed: its client knows."""
+    of a name and an entry, which this session itself has changed, so that its client knows; own_changes: of messages,
+    how many in a folder group."""
 
     def __init__(self, account: Account, groups: Sequence[EventGroup], wake: Callable[[], None]):
         self.caused: set[str | tuple[str, str]] = set()
+        self.own_changes: Counter[int] = Counter()
         self._account = account
         self._groups = groups
         self._wake = wake
@@ -88,6 +91,7 @@ class Notifications:
                     raise
                 self._wake()  # what is known is told first
         self.caused.clear()
+        self.own_changes.clear()
         return changes
 
     def _shared_stale(self) -> bool:
@@ -162,7 +166,7 @@ class Notifications:
             else:
                 status = self._account.status_of(rows[name])
                 watched.numbers, watched.modseq = before.numbers, before.modseq
-                is_told = watched.moves_on(status)
+                is_told = watched.moves_on(status, self.own_changes[watched.group_id])
             if is_told and not _is(selected, watched):
                 yield Numbers(name, self._account.status_of(rows[name]), watched.events)
 
@@ -184,7 +188,10 @@ class Notifications:
         for name, it in watched.items():
             there = [rows[folder_id] for folder_id in it.folder_ids if folder_id in rows]
             # What is gone is told as a name.
-            if there and it.moves_on(status := numbers_of(there, it.merged)) and not _is(selected, it):
+            if not there:
+                continue
+            status = numbers_of(there, it.merged)
+            if it.moves_on(status, self.own_changes[it.group_id]) and not _is(selected, it):
                 yield Numbers(name, status, it.events)
 
     # Annotations

@@ -66,10 +66,13 @@ class Watched:
         """The folder that it shows; None where it shows a whole group."""
         return None if self.merged else self.folder_ids[0]
 
-    def moves_on(self, status: Status) -> bool:
-        """Takes in the numbers that there are now, and says whether the client is to be told."""
+    def moves_on(self, status: Status, own_changes: int) -> bool:
+        """Takes in the numbers that there are now, and says whether the client is to be told. It knows its own
+        changes."""
         before, self.numbers = self.numbers, numbers(status)
         modseq, self.modseq = self.modseq, status.modseq
+        if 0 < self.modseq - modseq == own_changes:  # each change is a modseq, so there are no others
+            return False
         if self.numbers != before:
             return Event.MESSAGE_NEW in self.events
         return self.modseq != modseq and Event.FLAG_CHANGE in self.events

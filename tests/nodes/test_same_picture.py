@@ -235,7 +235,7 @@ def test_notify_hears_what_happens_at_the_other_node(everywhere: Connect, user: 
         )
     speaker, others = clients[0], clients[1:]
     speaker.append("Sent", LETTER)
-    hears(clients, rb'\* STATUS "?Sent"? \(MESSAGES 1 .*')
+    hears(others, rb'\* STATUS "?Sent"? \(MESSAGES 1 .*')
     speaker.append("INBOX", LETTER)
     hears(others, rb"\* 1 FETCH \(UID 1\)")
     speaker.ok("CREATE New")

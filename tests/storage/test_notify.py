@@ -121,6 +121,30 @@ def test_flags_are_told_with_what_a_cache_needs(store: Store, node: object, othe
     assert ["HIGHESTMODSEQ 4)" in line for line in plain.hears()] == [True]
 
 
+def test_what_a_client_does_itself_it_is_not_told(store: Store, node: object, other: Speaker) -> None:
+    listener = Listener(store, "SET (personal (MessageNew MessageExpunge FlagChange))", node)
+    listener.append("Sent")
+    assert listener.hears() == []
+    listener.ok("SELECT Sent")
+    for command in ("COPY 1 Archive", "STORE 1 +FLAGS (\\Flagged)", "UID COPY 1:* company.org/Archive"):
+        listener.ok(command)
+        assert listener.hears() == []
+    other.append("Archive")
+    assert [line.split('"')[1] for line in listener.hears() if "MESSAGES 2" in line] == ["Archive", "example.com/Archive"]
+
+
+def test_what_others_do_at_the_same_time_is_told(store: Store, node: object, other: Speaker) -> None:
+    listener = Listener(store, f"SET (mailboxes Sent {MESSAGES})", node)
+    listener.append("Sent")
+    other.append("Sent")
+    assert len(listener.hears()) == 1
+    account = listener.session.account
+    account.notifications.own_changes[account.find("Sent").folders[0].group_id] += 1
+    other.append("Sent")
+    other.append("Sent")
+    assert [line.startswith(status("Sent", 4)) for line in listener.hears()] == [True]
+
+
 def test_the_first_group_that_a_mailbox_is_in_counts(store: Store, node: object, other: Speaker) -> None:
     listener = Listener(store, f"SET (mailboxes Sent NONE) (inboxes (MailboxName)) (personal {MESSAGES})", node)
     for name in ("Sent", "INBOX", "Archive"):
