@@ -4,7 +4,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from imapd.storage.pool import Database, Prepared
+from imapd.storage.pool import Database
+from imapd.storage.prepared import Prepared
 
 
 class OwnMailbox(NamedTuple):

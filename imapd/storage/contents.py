@@ -8,7 +8,8 @@ from typing import Any
 from psycopg2 import extensions
 
 from imapd.storage.messages import Appended, View
-from imapd.storage.pool import Database, Prepared, Running
+from imapd.storage.pool import Database, Running
+from imapd.storage.prepared import Prepared
 
 
 # bytea as bytes, wherever it comes from: a memoryview over a larger buffer would keep the whole answer alive.

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from imapd.errors import NotFound
-from imapd.storage.pool import Database, Prepared
+from imapd.storage.pool import Database
+from imapd.storage.prepared import Prepared
 
 COLUMNS = (
     "f.folder_id, f.mailbox_id, f.group_id, f.name, f.special_use, f.messages, f.unseen, f.deleted, f.size,"

@@ -9,7 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from imapd.storage.pool import Database, Prepared
+from imapd.storage.pool import Database
+from imapd.storage.prepared import Prepared
 
 RANGE = re.compile(r"\[(\d+),(\d+)\)")
 LAST_UID = 4294967295

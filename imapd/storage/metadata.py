@@ -7,7 +7,8 @@ Their limits stand in migrations/0013_metadata.sql; who may see or set which is 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from imapd.storage.pool import Database, Prepared
+from imapd.storage.pool import Database
+from imapd.storage.prepared import Prepared
 
 
 class Stored(NamedTuple):

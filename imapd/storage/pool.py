@@ -5,9 +5,7 @@ A statement outside a transaction is one round trip and its own transaction. Wai
 the standard library alone: cooperative in a patched worker, plain in the operator's command.
 """
 
-import itertools
 import queue
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -17,71 +15,16 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from imapd import errors, log
+from imapd import errors
 from imapd.storage.hosts import located
+from imapd.storage.prepared import Prepared
+from imapd.storage.sqlstates import RETRIED, meaning
 
 Row = tuple[Any, ...]
-
-# A migration has changed what a planned statement returns: the plans of all connections are of no use any more.
-PLAN_OUTDATED = "0A000"
-
-# SQLSTATEs after which the same transaction can be tried again: serialization_failure, deadlock_detected.
-RETRIED = {"40001", "40P01", PLAN_OUTDATED}
-ATTEMPTS = 4
-
-# What functions in migrations/ raise on purpose, and what constraints say.
-MEANING: dict[str, type[errors.MailError]] = {
-    "IM001": errors.OverQuota,
-    "IM002": errors.NotFound,
-    "IM003": errors.LimitReached,
-    "IM004": errors.NoTarget,
-    "IM005": errors.AlreadyExists,
-    "IM006": errors.HasChildren,
-    "IM007": errors.Expunged,
-    "IM008": errors.UseTaken,
-    "23505": errors.AlreadyExists,
-    "23503": errors.NotFound,
-    "55P03": errors.InUse,  # lock_not_available: lock_timeout
-    "57014": errors.InUse,  # query_canceled: statement_timeout
-    "40001": errors.InUse,
-    "40P01": errors.InUse,
-    PLAN_OUTDATED: errors.InUse,
-}
-
-
-class Prepared:
-    """A statement that a connection plans once. Planning costs more than running for all that is asked often.
-
-    Written like any other, with %s or %(name)s; each parameter must stand where PostgreSQL can tell its type.
-    """
-
-    _PLACE = re.compile(r"%(?:s|%|\((\w+)\)s)")
-    _numbers = itertools.count(1)
-
-    def __init__(self, sql: str):
-        self._names: list[str] = []  # of %(name)s, in order of $1, $2 …
-        self._count = 0
-        self.name = f"p{next(self._numbers)}"
-        self.prepare = f"PREPARE {self.name} AS {self._PLACE.sub(self._numbered, sql)}"
-        places = ", ".join(["%s"] * self._count)
-        self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
-
-    def _numbered(self, place: re.Match[str]) -> str:
-        if place[0] == "%%":
-            return "%"
-        if place[1] is None:
-            self._count += 1
-            return f"${self._count}"
-        if place[1] not in self._names:
-            self._names.append(place[1])
-            self._count += 1
-        return f"${self._names.index(place[1]) + 1}"
-
-    def values(self, params: Any) -> Sequence[Any]:
-        return [params[name] for name in self._names] if self._names else params
-
-
 Sql = str | Prepared
+
+ATTEMPTS = 4
+"""So often what RETRIED names is tried in all."""
 
 
 class Connection(psycopg2.extensions.connection):
@@ -134,7 +77,7 @@ class Database:
     """Runs statements on at most `size` connections.
 
     Raises errors.Unavailable where PostgreSQL cannot be reached or no connection comes free in time, and the error of
-    MEANING where a statement was refused.
+    sqlstates.py where a statement was refused.
     """
 
     def __init__(
@@ -338,18 +281,3 @@ class Transaction:
             self._database._statement(self._connection, sql, params, fetch=False)
         except psycopg2.Error as error:
             raise meaning(error) from error
-
-
-def meaning(error: psycopg2.Error) -> Exception:
-    """The neutral word for what PostgreSQL said; an error of ours in SQL stays what it is, to be logged."""
-    if error.pgcode == "IM001":
-        return errors.OverQuota(root=error.diag.message_detail or "")
-    if error.pgcode == "IM009":
-        # Nothing can come into it any more; whoever runs this has to make a new folder of it.
-        log.error("no uid left", folder_group=error.diag.message_detail)
-        return errors.LimitReached("The UIDs of this mailbox are used up.")
-    if error.pgcode in MEANING:
-        return MEANING[error.pgcode]()
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
-        return errors.Unavailable()
-    return error

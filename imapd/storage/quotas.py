@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from imapd import audit, errors
-from imapd.storage.pool import ATTEMPTS, Database, Prepared, Transaction
+from imapd.storage.pool import ATTEMPTS, Database, Transaction
+from imapd.storage.prepared import Prepared
 
 COLUMNS = (
     "v.root, v.storage_used, v.storage_limit, v.messages_used, v.message_limit, v.folders_used, v.folder_limit,"

@@ -14,7 +14,8 @@ from psycopg2.extensions import parse_dsn
 
 from imapd import errors
 from imapd.storage.hosts import located
-from imapd.storage.pool import Database, Prepared, Running
+from imapd.storage.pool import Database, Running
+from imapd.storage.prepared import Prepared
 from workers.embedded import Embedded
 
 # What a worker does, in a process that gevent has patched. Prints what was raised, and after how many seconds.

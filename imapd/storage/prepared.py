@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""Statements that are planned once a connection, and how their parameters are written."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+
+class Prepared:
+    """A statement that a connection plans once. Planning costs more than running for all that is asked often.
+
+    Written like any other, with %s or %(name)s; each parameter must stand where PostgreSQL can tell its type.
+    """
+
+    _PLACE = re.compile(r"%(?:s|%|\((\w+)\)s)")
+    _numbers = itertools.count(1)
+
+    def __init__(self, sql: str):
+        self._names: list[str] = []  # of %(name)s, in order of $1, $2 …
+        self._count = 0
+        self.name = f"p{next(self._numbers)}"
+        self.prepare = f"PREPARE {self.name} AS {self._PLACE.sub(self._numbered, sql)}"
+        places = ", ".join(["%s"] * self._count)
+        self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
+
+    def _numbered(self, place: re.Match[str]) -> str:
+        if place[0] == "%%":
+            return "%"
+        if place[1] is None:
+            self._count += 1
+            return f"${self._count}"
+        if place[1] not in self._names:
+            self._names.append(place[1])
+            self._count += 1
+        return f"${self._names.index(place[1]) + 1}"
+
+    def values(self, params: Any) -> Sequence[Any]:
+        return [params[name] for name in self._names] if self._names else params
