@@ -42,7 +42,9 @@ CREATE TABLE users (
 );
 
 -- An address that holds mail. user_id is null where nobody owns it (support@ …). seen: the flag is one for all readers,
--- or each of them has their own (reader_seen).
+-- or each of them has their own (reader_seen). arrival: in this order they came to their domain and user; the first one
+-- there has the domain's name as its prefix, so that whoever comes later takes it from nobody.
+CREATE SEQUENCE mailbox_arrivals AS bigint;
 CREATE TABLE mailboxes (
     organization_id bigint NOT NULL,
     mailbox_id      bigint GENERATED ALWAYS AS IDENTITY,
@@ -51,12 +53,23 @@ CREATE TABLE mailboxes (
     local_part      text NOT NULL CHECK (local_part = lower(local_part)),
     disabled        boolean NOT NULL DEFAULT false,
     seen            text NOT NULL DEFAULT 'shared' CHECK (seen IN ('shared', 'per_reader')),
+    arrival         bigint NOT NULL DEFAULT nextval('mailbox_arrivals'),
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, mailbox_id),
     UNIQUE (organization_id, domain_id, local_part),
     FOREIGN KEY (organization_id, user_id) REFERENCES users
 );
 CREATE INDEX mailboxes_of_user ON mailboxes (organization_id, user_id);
+
+CREATE FUNCTION mailbox_arrives() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.arrival := nextval('mailbox_arrivals');
+    RETURN NEW;
+END $$;
+CREATE TRIGGER mailbox_arrives BEFORE UPDATE OF domain_id, user_id ON mailboxes FOR EACH ROW
+    WHEN (OLD.domain_id <> NEW.domain_id OR OLD.user_id IS DISTINCT FROM NEW.user_id)
+    EXECUTE FUNCTION mailbox_arrives();
 
 -- A further address of a mailbox.
 CREATE TABLE aliases (

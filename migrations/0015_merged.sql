@@ -112,23 +112,41 @@ CREATE TRIGGER names_show_others AFTER UPDATE OF namespace_mode, primary_mailbox
           OR OLD.primary_mailbox_id IS DISTINCT FROM NEW.primary_mailbox_id)
     EXECUTE FUNCTION names_show_others();
 
--- Where the oldest mailbox of a domain leaves its user, a second one there gets the domain as its prefix.
+-- Before its quota is touched: groups are locked first, here as everywhere.
+CREATE FUNCTION lock_groups_of_passing() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM folder_groups g
+      WHERE g.organization_id = OLD.organization_id AND g.owner = owner_of(OLD.organization_id, OLD.mailbox_id)
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER lock_groups_of_passing BEFORE UPDATE OF domain_id, user_id, local_part ON mailboxes
+    FOR EACH ROW EXECUTE FUNCTION lock_groups_of_passing();
+
+-- Where the first mailbox of a domain leaves its user, a second one there gets the domain as its prefix. One that stays
+-- with its user and gets another address comes to a name that may have meant other mail, and leaves its own to whatever
+-- may follow: the UIDs under all of them are from the same groups.
 CREATE FUNCTION prefix_passes_on() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     others bigint[] := ARRAY(
         SELECT m.mailbox_id FROM mailboxes m
          WHERE m.organization_id = OLD.organization_id AND m.user_id = OLD.user_id AND m.domain_id = OLD.domain_id
-           AND m.mailbox_id > OLD.mailbox_id);
+           AND m.arrival > OLD.arrival);
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.user_id = OLD.user_id THEN
+        others := others || NEW.mailbox_id;
+    END IF;
     IF others <> '{}' THEN
         PERFORM show_others(OLD.organization_id, OLD.user_id, others);
     END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER prefix_passes_on AFTER DELETE ON mailboxes FOR EACH ROW EXECUTE FUNCTION prefix_passes_on();
-CREATE TRIGGER prefix_passes_on_moving AFTER UPDATE OF domain_id, user_id ON mailboxes FOR EACH ROW
-    WHEN (OLD.domain_id <> NEW.domain_id OR OLD.user_id IS DISTINCT FROM NEW.user_id)
+CREATE TRIGGER prefix_passes_on_moving AFTER UPDATE OF domain_id, user_id, local_part ON mailboxes FOR EACH ROW
+    WHEN ((OLD.domain_id, OLD.local_part) <> (NEW.domain_id, NEW.local_part)
+          OR OLD.user_id IS DISTINCT FROM NEW.user_id)
     EXECUTE FUNCTION prefix_passes_on();
 
 -- Takes one folder out of what a merged mailbox shows. The group is locked.

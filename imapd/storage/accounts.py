@@ -9,7 +9,7 @@ from imapd.storage.prepared import Prepared
 
 
 class OwnMailbox(NamedTuple):
-    """A mailbox of the user, in a domain that is not disabled. is_second: an older one is there, open or not."""
+    """A mailbox of the user, in a domain that is not disabled. is_second: another one came there before, open or not."""
 
     mailbox_id: int
     domain: str
@@ -48,7 +48,7 @@ Asked = tuple[int, int, int]
 _OPEN = (
     "  JOIN LATERAL ("
     "    SELECT m.mailbox_id, d.name AS domain, m.local_part || '@' || d.name AS address,"
-    "           row_number() OVER (PARTITION BY m.domain_id ORDER BY m.mailbox_id) > 1 AS is_second,"
+    "           row_number() OVER (PARTITION BY m.domain_id ORDER BY m.arrival) > 1 AS is_second,"
     "           m.disabled OR d.disabled AS disabled"
     "      FROM mailboxes m JOIN domains d USING (domain_id)"
     "     WHERE m.organization_id = u.organization_id AND m.user_id = u.user_id) m ON NOT m.disabled"

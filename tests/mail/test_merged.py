@@ -330,6 +330,44 @@ def test_a_prefix_means_the_same_mail_whatever_happens_to_the_other_mailbox_ther
     assert resynchronized(Speaker(store, str(person.work)), "example.com/Work", {2}, validity, modseq) == {1}
 
 
+def test_who_comes_into_a_domain_takes_no_prefix_from_who_is_there(store: Store, person: Person) -> None:
+    """However old the mailbox is that comes: its domain's prefix belongs to the one that was there first."""
+    provision.set_user(store.database, person.home, mode="domain_separated")
+    fill(person.on(store), "company.org/Work", "example.com/Work")
+    moved = address(f"moved.{person.work}")
+    move(store.database, person.home, Passing(to=moved))
+    speaker = Speaker(store, str(person.work))
+    assert look(speaker, "company.org/Work") == {1: "in company.org/Work"}
+    assert look(speaker, f"{moved}/Work") == {2: "in example.com/Work"}
+    assert f"{moved}/Sent" in str(speaker.ok('LSUB "" *')) or look(speaker, "Sent") == {}
+    passed = address(f"passed.{person.work}")
+    provision.add_user(store.database, passed, "", None, "domain_separated")
+    fill(Speaker(store, str(passed)), "INBOX")
+    move(store.database, moved, Passing(owner=passed))
+    theirs = Speaker(store, str(passed))
+    assert list(look(theirs, "company.org/INBOX").values()) == ["in INBOX"]
+    assert look(theirs, f"{moved}/Work")
+
+
+def test_who_remembers_a_name_is_told_what_it_shows_when_mailboxes_have_moved(store: Store, person: Person) -> None:
+    """One that moves away leaves its name to another one, and comes to a name that others have had."""
+    provision.set_user(store.database, person.home, mode="domain_separated")
+    fill(person.on(store), "company.org/Work", "example.com/Work", "company.org/Work")
+    validity = number(person.on(store), "company.org/Work", "UIDVALIDITY")
+    modseq = number(person.on(store), "company.org/Work", "HIGHESTMODSEQ")
+    elsewhere = address(str(person.work).replace("company.org", "elsewhere.net"))
+    if not store.database.row("SELECT FROM domains WHERE name = 'elsewhere.net'"):
+        provision.add_domain(store.database, "Example", "elsewhere.net")
+    move(store.database, person.work, Passing(to=elsewhere))
+    provision.add_mailbox(store.database, person.work, person.home, grants.UNLIMITED)
+    fill(person.on(store), "company.org/Work")
+    assert resynchronized(person.on(store), "company.org/Work", {1, 3}, validity, modseq) == {4}
+    modseq = number(person.on(store), "company.org/Work", "HIGHESTMODSEQ")
+    provision.remove_mailbox(store.database, person.work)
+    move(store.database, elsewhere, Passing(to=person.work))
+    assert resynchronized(person.on(store), "company.org/Work", {4}, validity, modseq) == {1, 3}
+
+
 @pytest.mark.parametrize("mode", ["unified", "domain_separated"])
 def test_a_namespace_goes_before_a_folder_of_its_name(mode: str, store: Store) -> None:
     """The folder was there first; then comes the domain. Nothing is lost, and no name means two things."""

@@ -58,7 +58,7 @@ def subscribe_by_prefix(tx: Transaction, organization_id: int, mailbox_id: int) 
         SELECT m.organization_id, m.user_id,
                CASE WHEN EXISTS (SELECT FROM mailboxes o
                                   WHERE o.organization_id = m.organization_id AND o.user_id = m.user_id
-                                    AND o.domain_id = m.domain_id AND o.mailbox_id < m.mailbox_id)
+                                    AND o.domain_id = m.domain_id AND o.arrival < m.arrival)
                     THEN m.local_part || '@' || d.name ELSE d.name END || '/' || f.name
           FROM mailboxes m JOIN domains d USING (domain_id)
           JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
