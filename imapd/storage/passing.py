@@ -48,6 +48,10 @@ def _give_address(tx: Transaction, place: Place, old: Address, new: Address, kee
     organization_id, domain_id = locked_domain(tx, new.domain)
     if organization_id != place.organization_id:
         raise Cannot(f"{old} and {new.domain} belong to different organisations.")
+    tx.execute(
+        "DELETE FROM aliases WHERE organization_id = %s AND domain_id = %s AND local_part = %s AND mailbox_id = %s",
+        (organization_id, domain_id, new.local_part, place.mailbox_id),
+    )
     refuse_taken(tx, organization_id, domain_id, new)
     row = tx.row(
         """
@@ -68,11 +72,17 @@ def _give_address(tx: Transaction, place: Place, old: Address, new: Address, kee
             "INSERT INTO aliases (organization_id, domain_id, local_part, mailbox_id) VALUES (%s, %s, %s, %s)",
             (organization_id, row[0], row[1], place.mailbox_id),
         )
-    # With whom it is shared, they see it below its address.
+    # With whom it is shared, they see it below its address; there may be names left of what was there before.
     tx.execute(
         """
-        UPDATE subscriptions SET name = 'Shared/' || %(new)s || substr(name, length('Shared/' || %(old)s) + 1)
-        WHERE organization_id = %(org)s AND starts_with(name, 'Shared/' || %(old)s || '/')
+        WITH former AS (
+            DELETE FROM subscriptions
+            WHERE organization_id = %(org)s AND starts_with(name, 'Shared/' || %(old)s || '/')
+            RETURNING user_id, name
+        )
+        INSERT INTO subscriptions (organization_id, user_id, name)
+        SELECT %(org)s, user_id, 'Shared/' || %(new)s || substr(name, length('Shared/' || %(old)s) + 1) FROM former
+        ON CONFLICT DO NOTHING
         """,
         {"org": organization_id, "old": row[2], "new": str(new)},
     )

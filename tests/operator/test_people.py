@@ -349,6 +349,26 @@ def test_a_mailbox_is_moved(imapd: Imapd) -> None:
     assert "disabled" in refused(imapd, "mailbox", "move", "ann@company.org", "--user", "bob@example.com")
 
 
+def test_a_mailbox_is_moved_there_and_back(imapd: Imapd) -> None:
+    """The former address, kept as an alias, is no other mailbox's."""
+    done(imapd, "mailbox", "move", "ann@company.org", "--to", "ann.other@example.com", "--keep-address")
+    done(imapd, "mailbox", "move", "ann.other@example.com", "--to", "ann@company.org", "--keep-address")
+    assert told(imapd, "alias", "list") == [{"address": "ann.other@example.com", "mailbox": "ann@company.org"}]
+    done(imapd, "alias", "add", "bobby@company.org", "bob@example.com")
+    assert "exists already" in refused(imapd, "mailbox", "move", "ann@company.org", "--to", "bobby@company.org")
+
+
+def test_a_mailbox_is_moved_to_an_address_that_readers_remember(imapd: Imapd, database: Database) -> None:
+    """Subscriptions outlive what they are of; who has those of both addresses has one of them then."""
+    for name in ("Shared/ann@company.org/INBOX", "Shared/desk@example.com/INBOX", "Shared/ann@company.org/Sent"):
+        database.execute(
+            "INSERT INTO subscriptions SELECT organization_id, user_id, %s FROM mailboxes WHERE local_part = 'bob'", (name,)
+        )
+    done(imapd, "mailbox", "move", "ann@company.org", "--to", "desk@example.com")
+    found = database.rows("SELECT name FROM subscriptions WHERE starts_with(name, 'Shared/') ORDER BY name")
+    assert found == [("Shared/desk@example.com/INBOX",), ("Shared/desk@example.com/Sent",)]
+
+
 def test_whose_seen_a_mailbox_shows(imapd: Imapd) -> None:
     assert told(imapd, "mailbox", "show", "bob@example.com")["seen"] == "shared"
     done(imapd, "mailbox", "set", "bob@example.com", "--seen", "per-reader")
