@@ -93,15 +93,16 @@ BEGIN
     SELECT array_agg(m.uid ORDER BY m.uid) INTO uids
       FROM messages m WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder;
     SELECT * INTO taken FROM take_uids(org, target_group, coalesce(cardinality(uids), 0));
-    UPDATE messages m SET group_id = target_group, uid = taken.first + n.i - 1, modseq = taken.now_modseq
+    PERFORM spelled(org, target_group, array_agg(DISTINCT w))
+       FROM messages m, unnest(m.keywords) w
+      WHERE m.organization_id = org AND m.group_id = grp AND m.folder_id = folder AND m.keywords <> '{}';
+    UPDATE messages m SET group_id = target_group, uid = taken.first + n.i - 1, modseq = taken.now_modseq,
+           keywords = CASE m.keywords WHEN '{}' THEN m.keywords ELSE spelled(org, target_group, m.keywords) END
       FROM unnest(uids) WITH ORDINALITY AS n(uid, i)
      WHERE m.organization_id = org AND m.group_id = grp AND m.uid = n.uid;
     UPDATE reader_seen s SET seen = (SELECT uid_set(array_agg(taken.first + n.i - 1))
                                        FROM unnest(uids) WITH ORDINALITY AS n(uid, i) WHERE s.seen @> n.uid)
      WHERE s.organization_id = org AND s.folder_id = folder;
-    UPDATE folder_groups g SET keywords = ARRAY(SELECT DISTINCT ON (lower(w)) w FROM unnest(g.keywords || s.keywords) w)
-      FROM folder_groups s
-     WHERE g.organization_id = org AND g.group_id = target_group AND s.organization_id = org AND s.group_id = grp;
     INSERT INTO changes (organization_id, group_id, modseq, added)
     VALUES (org, target_group, taken.now_modseq,
             CASE WHEN uids IS NULL THEN '{}'::int8multirange

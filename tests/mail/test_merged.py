@@ -109,6 +109,19 @@ def test_a_rename_of_one_domains_part_leaves_the_other(merged: Speaker) -> None:
     assert look(merged, "Work") == {1: "in example.com/Work", 3: "in company.org/Work"}, "it joins with new UIDs"
 
 
+def test_keywords_are_spelled_as_those_that_a_renamed_folder_joins_spell_them(merged: Speaker) -> None:
+    """Keywords are the same in any case of letters, and a message has none of them twice."""
+    for name, keywords in (("company.org/Work", "(foo other)"), ("example.com/Play", "(Foo)")):
+        merged.ok(f"CREATE {name}")
+        merged.append(name, "x", keywords)
+    merged.ok("RENAME company.org/Work company.org/Play")
+    assert merged.flags("company.org/Play") == [{"Foo", "other"}]
+    merged.ok("SELECT Play")
+    merged.ok("STORE 1:* +FLAGS (fOO)")
+    assert [line.partition("FLAGS (")[2] for line in merged.ok("FETCH 1:* FLAGS")] == ["\\Recent Foo))", "\\Recent Foo other))"]
+    merged.ok("UNSELECT")
+
+
 def test_a_rename_is_all_or_nothing(merged: Speaker) -> None:
     fill(merged, "example.com/Work/a", "company.org/Work/b", "company.org/Play/b")
     before = sorted(names(merged))
