@@ -52,6 +52,9 @@ DECLARE
     one record;
     made text;
 BEGIN
+    -- Before what is held is looked at: who adds and takes at the same time does so to what the other one has left.
+    PERFORM FROM folders f WHERE f.organization_id = org AND f.folder_id = ANY (folder_ids)
+      ORDER BY f.folder_id FOR NO KEY UPDATE;
     FOR one IN
         SELECT f.folder_id, f.mailbox_id, w.rights AS whole, coalesce(s.rights, w.rights, '') AS held
           FROM folders f
@@ -61,7 +64,6 @@ BEGIN
                AND s.folder_id = f.folder_id AND s.grantee = whom
          WHERE f.organization_id = org AND f.folder_id = ANY (folder_ids)
          ORDER BY f.folder_id
-           FOR NO KEY UPDATE OF f
     LOOP
         made := rights_in_order(CASE op WHEN '+' THEN one.held || letters WHEN '=' THEN letters
                                         ELSE translate(one.held, letters, '') END);
