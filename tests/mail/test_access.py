@@ -329,6 +329,15 @@ def test_subscriptions_are_each_users_own(store: Store, user: Speaker, owner: Sp
     user.ok(f"UNSUBSCRIBE Shared/{OWNER}/Sent")
 
 
+def test_a_name_is_unsubscribed_as_it_can_be_subscribed(store: Store, user: Speaker) -> None:
+    """With the letters of an address and of INBOX in any case."""
+    grants.grant(store.database, address(OWNER), None, address(USER), "lr")
+    user.ok(f"SUBSCRIBE Shared/{OWNER.upper()}/inbox")
+    assert f"Shared/{OWNER}/INBOX" in str(user.ok('LSUB "" *'))
+    user.ok(f"UNSUBSCRIBE Shared/{OWNER.upper()}/inbox")
+    assert "Shared" not in str(user.ok('LSUB "" *'))
+
+
 def test_copy_of_what_is_there_already(store: Store, user: Speaker) -> None:
     """Duplicates are legal in IMAP, also in a shared mailbox."""
     grants.grant(store.database, address(OWNER), None, address(USER), "lri")
