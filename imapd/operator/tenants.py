@@ -182,8 +182,9 @@ def set_domain(
     if disabled is None and not add and not remove and not language and not names:
         raise click.UsageError("Say what to change.")
     folder_names = dict(names) if language or names else None
-    provision.set_domain(database, name, disabled=disabled, language=language, names=folder_names)
-    quota_roots.set_administrators(database, name, add, remove)
+    provision.set_domain(
+        database, name, disabled=disabled, language=language, names=folder_names, administrators=(add, remove)
+    )
     if as_json:
         show_domain_as(database, name, as_json)
 

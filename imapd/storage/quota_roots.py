@@ -8,7 +8,7 @@ from imapd import audit
 from imapd.errors import Cannot, NotFound
 from imapd.storage import quotas, recount
 from imapd.storage.addresses import Address, locked_domain, locked_mailbox, locked_user
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Transaction
 from imapd.storage.quotas import Limits, Usage
 from imapd.storage.recount import Box, Mended
 
@@ -163,22 +163,21 @@ def administrators(database: Database, domain: str) -> list[str]:
     return [address for (address,) in rows]
 
 
-def set_administrators(database: Database, domain: str, add: Sequence[Address], remove: Sequence[Address]) -> None:
-    with database.transaction() as tx:
-        organization_id, domain_id = locked_domain(tx, domain)
-        for address, statement in [
-            *((one, "INSERT INTO domain_administrators VALUES (%s, %s, %s) ON CONFLICT DO NOTHING") for one in add),
-            *(
-                (one, "DELETE FROM domain_administrators WHERE (organization_id, domain_id, user_id) = (%s, %s, %s)")
-                for one in remove
-            ),
-        ]:
-            home, user_id = locked_user(tx, address)
-            if home != organization_id:
-                raise NotFound(f"{address} and {domain} belong to different organisations.")
-            tx.execute(statement, (organization_id, domain_id, user_id))
-            gone = statement.startswith("DELETE")
-            audit.write(
-                tx, "administrator removed" if gone else "administrator added", organization_id=organization_id,
-                user_id=user_id, address=str(address), domain=domain,
-            )  # fmt: skip
+def set_administrators(tx: Transaction, domain: str, add: Sequence[Address], remove: Sequence[Address]) -> None:
+    organization_id, domain_id = locked_domain(tx, domain)
+    for address, statement in [
+        *((one, "INSERT INTO domain_administrators VALUES (%s, %s, %s) ON CONFLICT DO NOTHING") for one in add),
+        *(
+            (one, "DELETE FROM domain_administrators WHERE (organization_id, domain_id, user_id) = (%s, %s, %s)")
+            for one in remove
+        ),
+    ]:
+        home, user_id = locked_user(tx, address)
+        if home != organization_id:
+            raise NotFound(f"{address} and {domain} belong to different organisations.")
+        tx.execute(statement, (organization_id, domain_id, user_id))
+        gone = statement.startswith("DELETE")
+        audit.write(
+            tx, "administrator removed" if gone else "administrator added", organization_id=organization_id,
+            user_id=user_id, address=str(address), domain=domain,
+        )  # fmt: skip

@@ -72,6 +72,8 @@ def test_domains(imapd: Imapd) -> None:
     assert "remove them first" in refused(imapd, "domain", "remove", "company.org")
     done(imapd, "domain", "set", "company.org", "--disable")
     assert told(imapd, "domain", "show", "company.org")["disabled"]
+    refused(imapd, "domain", "set", "company.org", "--enable", "--administrator", "nobody@company.org")
+    assert told(imapd, "domain", "show", "company.org")["disabled"], "all of it or nothing"
     done(imapd, "mailbox", "remove", "ann@company.org", "--yes")
     done(imapd, "domain", "remove", "company.org")
     assert [domain["name"] for domain in told(imapd, "domain", "list")] == ["example.com"]

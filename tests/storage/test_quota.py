@@ -301,11 +301,11 @@ def test_roots_that_would_bind_a_mailbox_if_it_were_made(store: Store, user: Acc
 def test_what_a_user_has_elsewhere_is_not_for_the_administrator_of_one_domain(store: Store, user: Account) -> None:
     administrator = store.account(store.node(), str(COLLEAGUE))
     limit(store, USER, user=True, storage=5000)
-    quota_roots.set_administrators(store.database, "example.com", [COLLEAGUE], [])
+    provision.set_domain(store.database, "example.com", administrators=([COLLEAGUE], []))
     assert administrator.quotas.root("user@example.com").folders_used == 6
     with pytest.raises(errors.NotFound):
         administrator.quotas.root("user@example.com/user")
-    quota_roots.set_administrators(store.database, "company.org", [COLLEAGUE], [])
+    provision.set_domain(store.database, "company.org", administrators=([COLLEAGUE], []))
     assert administrator.quotas.root("user@example.com/user").storage_limit == 5000
     assert administrator.quotas.set("user@company.org/user", Limits(6000)).storage_limit == 6000
 
@@ -326,7 +326,7 @@ def test_only_an_administrator_of_the_domain_sets_quotas(store: Store, user: Acc
     for name in ("example.com", "user"):
         with pytest.raises(errors.NoPermission):
             user.quotas.set(name, Limits(storage=1))
-    quota_roots.set_administrators(store.database, "example.com", [USER], [])
+    provision.set_domain(store.database, "example.com", administrators=([USER], []))
     assert user.quotas.set("example.com", Limits(5000, 50, 20)).storage_limit == 5000
     assert user.quotas.set("colleague@example.com", Limits(6000)).storage_limit == 6000
     assert user.quotas.set("domain/example.com", Limits(7000)).storage_limit == 7000
@@ -338,9 +338,9 @@ def test_only_an_administrator_of_the_domain_sets_quotas(store: Store, user: Acc
     for name in ("company.org", "user"):  # the user has a mailbox in a domain that others administer
         with pytest.raises(errors.NoPermission):
             user.quotas.set(name, Limits(storage=1))
-    quota_roots.set_administrators(store.database, "company.org", [USER], [])
+    provision.set_domain(store.database, "company.org", administrators=([USER], []))
     assert user.quotas.set("user", Limits(8000)).storage_limit == 8000
-    quota_roots.set_administrators(store.database, "example.com", [], [USER])
+    provision.set_domain(store.database, "example.com", administrators=([], [USER]))
     with pytest.raises(errors.NoPermission):
         user.quotas.set("example.com", Limits(storage=1))
 

@@ -2,11 +2,12 @@
 """Organisations and their domains."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from imapd import audit
 from imapd.errors import AlreadyExists, Cannot, NotFound
-from imapd.storage.addresses import locked_domain
+from imapd.storage import quota_roots
+from imapd.storage.addresses import Address, locked_domain
 from imapd.storage.pool import Database, Transaction
 from imapd.storage.standard_folders import standard_folders
 
@@ -89,8 +90,10 @@ def add_domain(database: Database, organization: str, name: str) -> None:
 def set_domain(
     database: Database, name: str, *, disabled: bool | None = None, language: str | None = None,
     names: Mapping[str, str] | None = None,
+    administrators: tuple[Sequence[Address], Sequence[Address]] = ((), ()),
 ) -> None:  # fmt: skip
-    """language and names: how the standard folders of mailboxes are called that are made from now on."""
+    """language and names: how the standard folders of mailboxes are called that are made from now on. administrators:
+    who is to be one, and who no longer."""
     with database.transaction() as tx:
         organization_id, domain_id = locked_domain(tx, name)
         if language is not None or names is not None:
@@ -98,6 +101,7 @@ def set_domain(
         if disabled is not None:
             _close_or_open(tx, organization_id, domain_id, disabled)
             audit.write(tx, f"domain {state(disabled)}", organization_id=organization_id, name=name)
+        quota_roots.set_administrators(tx, name, *administrators)
 
 
 def _name_folders(tx: Transaction, domain_id: int, language: str | None, names: Mapping[str, str] | None) -> None:
