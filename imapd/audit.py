@@ -24,11 +24,11 @@ LONGEST_PAUSE_SECONDS = 10
 EVENTS = frozenset(
     {
         "login", "logout", "session kicked", "ip blocked", "user locked", "user unlocked", "ip unblocked",
-        "password changed", "user created", "user disabled", "user enabled", "user removed",
+        "password changed", "user created", "user changed", "user disabled", "user enabled", "user removed",
         "domain created", "domain disabled", "domain enabled", "domain removed",
         "organization created", "organization disabled", "organization enabled", "organization removed",
-        "mailbox created", "mailbox moved", "mailbox removed", "group created", "group changed", "group removed",
-        "alias created", "alias removed", "folder deleted", "folder renamed",
+        "mailbox created", "mailbox moved", "mailbox disabled", "mailbox enabled", "mailbox removed", "group created", "group changed", "group removed",
+        "alias created", "alias moved", "alias removed", "folder deleted", "folder renamed",
         "access changed", "quota changed", "quota warning", "administrator added",
         "administrator removed", "migrated",
         "repaired",

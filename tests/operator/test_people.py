@@ -318,6 +318,25 @@ def test_every_change_is_audited(imapd: Imapd, database: Database) -> None:
     assert "other" not in str(database.rows("SELECT * FROM audit_log WHERE event = 'password changed'"))
 
 
+def test_what_opens_and_closes_mail_to_people_is_audited(imapd: Imapd, database: Database) -> None:
+    done(imapd, "alias", "add", "info@company.org", "ann@company.org")
+    database.execute("DELETE FROM audit_log")
+    for command in (
+        "alias set info@company.org bob@example.com", "mailbox set ann@company.org --disable",
+        "mailbox set ann@company.org --enable", "user set ann@example.com --primary ann@company.org",
+        "user set ann@example.com --namespace-mode default", "org set Example --share-with-anyone",
+    ):  # fmt: skip
+        done(imapd, *command.split())
+    assert database.rows("SELECT event, address, detail FROM audit_log ORDER BY audit_id") == [
+        ("alias moved", "info@company.org", {"mailbox": "bob@example.com"}),
+        ("mailbox disabled", "ann@company.org", {}),
+        ("mailbox enabled", "ann@company.org", {}),
+        ("user changed", "ann@example.com", {"primary": "ann@company.org"}),
+        ("user changed", "ann@example.com", {"namespace_mode": "default"}),
+        ("access changed", None, {"name": "Example", "share_with_anyone": True}),
+    ]
+
+
 def test_two_thousand_users_in_seconds(database: Database) -> None:
     provision.add_users(database, "example.com", [f"user{n}" for n in range(2000)], "hash")
     provision.add_users(database, "example.com", [f"user{n}" for n in range(1990, 2010)], "hash")

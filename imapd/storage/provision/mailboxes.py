@@ -5,6 +5,7 @@ from imapd import audit
 from imapd.errors import Cannot, NotFound
 from imapd.storage.addresses import Address, Place, locked_domain, locked_mailbox, locked_user, refuse_taken
 from imapd.storage.pool import Database, Transaction
+from imapd.storage.provision.organizations import state
 from imapd.storage.quotas import Limits
 from imapd.storage.standard_folders import standard_folders
 
@@ -82,6 +83,10 @@ def set_mailbox(
                 (disabled, place.organization_id, place.mailbox_id),
             )
             tx.execute("SELECT show_or_hide(%s, %s)", (place.organization_id, [place.mailbox_id]))
+            audit.write(
+                tx, f"mailbox {state(disabled)}", organization_id=place.organization_id, user_id=place.user_id,
+                address=str(of),
+            )  # fmt: skip
         if seen is not None:
             tx.execute("SELECT set_seen_mode(%s, %s, %s)", (place.organization_id, place.mailbox_id, seen))
 
@@ -161,6 +166,10 @@ def set_alias(database: Database, alias: Address, of: Address) -> None:
         )
         if row is None:
             raise NotFound(f"There is no alias {alias} in the organisation of {of}; see: imapd alias list")
+        audit.write(
+            tx, "alias moved", organization_id=organization_id, user_id=place.user_id, address=str(alias),
+            mailbox=str(of),
+        )  # fmt: skip
 
 
 def remove_alias(database: Database, alias: Address) -> None:

@@ -42,7 +42,9 @@ def set_organization(
                 """,
                 (share_with_anyone, share_across_domains, organization_id),
             )
-            audit.write(tx, "access changed", organization_id=organization_id, name=name)
+            changed = {"share_with_anyone": share_with_anyone, "share_across_domains": share_across_domains}
+            detail = {which: allowed for which, allowed in changed.items() if allowed is not None}
+            audit.write(tx, "access changed", organization_id=organization_id, name=name, **detail)
 
 
 def remove_organization(database: Database, name: str) -> None:

@@ -106,6 +106,11 @@ def set_user(
                 "org": organization_id, "user": user_id,
             },
         )  # fmt: skip
+        detail = {"primary": str(primary)} if primary else {}
+        if mode is not None:
+            detail["namespace_mode"] = mode or "default"
+        if detail:
+            audit.write(tx, "user changed", organization_id=organization_id, user_id=user_id, address=str(of), **detail)
         if disabled is not None:
             event = f"user {state(disabled)}"
             audit.write(tx, event, organization_id=organization_id, user_id=user_id, address=str(of))
