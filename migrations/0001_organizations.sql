@@ -27,7 +27,7 @@ CREATE TABLE domains (
 );
 
 -- A person. password_version rises with every change of password or state, so that a cached verification can be
--- refused.
+-- refused. namespace_mode is null where it is left to the server; shown_mode: what a session was last shown.
 CREATE TABLE users (
     organization_id    bigint NOT NULL REFERENCES organizations,
     user_id            bigint GENERATED ALWAYS AS IDENTITY,
@@ -35,6 +35,7 @@ CREATE TABLE users (
     password_hash      text,
     password_version   bigint NOT NULL DEFAULT 1,
     namespace_mode     text CHECK (namespace_mode IN ('domain_separated', 'unified')),
+    shown_mode         text NOT NULL DEFAULT 'domain_separated',
     primary_mailbox_id bigint,
     disabled           boolean NOT NULL DEFAULT false,
     created_at         timestamptz NOT NULL DEFAULT now(),

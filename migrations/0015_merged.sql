@@ -96,19 +96,21 @@ BEGIN
     END LOOP;
 END $$;
 
--- A mode of null, which is left to the server, may be either.
+-- A session that begins says which mode it shows, because a preference of null is left to the configuration, and that
+-- may have changed. What is merged shows all that the primary mailbox does, so the way back shows nothing new.
 CREATE FUNCTION names_show_others() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM show_others(NEW.organization_id, NEW.user_id, ARRAY(
         SELECT m.mailbox_id FROM mailboxes m
          WHERE m.organization_id = NEW.organization_id AND m.user_id = NEW.user_id
-           AND OLD.namespace_mode IS DISTINCT FROM 'unified' AND m.mailbox_id IS DISTINCT FROM OLD.primary_mailbox_id
-           AND (NEW.namespace_mode IS DISTINCT FROM 'domain_separated' OR m.mailbox_id = NEW.primary_mailbox_id)));
+           AND CASE WHEN OLD.shown_mode <> NEW.shown_mode
+                    THEN NEW.shown_mode = 'unified' AND m.mailbox_id IS DISTINCT FROM OLD.primary_mailbox_id
+                    ELSE NEW.shown_mode <> 'unified' AND m.mailbox_id = NEW.primary_mailbox_id END));
     RETURN NULL;
 END $$;
-CREATE TRIGGER names_show_others AFTER UPDATE OF namespace_mode, primary_mailbox_id ON users FOR EACH ROW
-    WHEN (OLD.namespace_mode IS DISTINCT FROM NEW.namespace_mode
+CREATE TRIGGER names_show_others AFTER UPDATE OF shown_mode, primary_mailbox_id ON users FOR EACH ROW
+    WHEN (OLD.shown_mode <> NEW.shown_mode
           OR OLD.primary_mailbox_id IS DISTINCT FROM NEW.primary_mailbox_id)
     EXECUTE FUNCTION names_show_others();
 

@@ -106,6 +106,8 @@ class Account:
             raise errors.AuthenticationFailed
         self._preference = user.namespace_mode
         self.layout = self._laid_out(user, user.namespace_mode or self.node.settings.imap.namespace_mode)
+        if user.shown_mode != self.mode:
+            accounts.set_shown_mode(self.database, self.organization_id, self.user_id, self.mode)
 
     def _laid_out(self, user: User, mode: str) -> Layout:
         hide_primary = self.node.settings.imap.primary_prefix == "hidden"

@@ -95,8 +95,8 @@ class Layout:
 
 
 def _prefixed(ordered: Sequence[OwnMailbox]) -> list[tuple[str, OwnMailbox]]:
-    """A domain's name for the first mailbox that came to it, the whole address for a second one; also while the first is
-    closed and whichever is the primary one, so that no name comes to mean other mail."""
+    """A domain's name for the first mailbox that came to it, the whole address for a second one; also while the first
+    is closed and whichever is the primary one, so that no name comes to mean other mail."""
     return [((box.address if box.is_second else box.domain) + DELIMITER, box) for box in ordered]
 
 

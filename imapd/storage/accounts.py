@@ -9,7 +9,7 @@ from imapd.storage.prepared import Prepared
 
 
 class OwnMailbox(NamedTuple):
-    """A mailbox of the user, in a domain that is not disabled. is_second: another one came there before, open or not."""
+    """A mailbox of the user, in a domain that is not disabled. is_second: another came there before, open or not."""
 
     mailbox_id: int
     domain: str
@@ -18,9 +18,10 @@ class OwnMailbox(NamedTuple):
 
 
 class User(NamedTuple):
-    """namespace_mode is None where the user has no preference."""
+    """namespace_mode is None where the user has no preference; shown_mode: what a session was shown last."""
 
     namespace_mode: str | None
+    shown_mode: str
     primary_mailbox_id: int | None
     mailboxes: list[OwnMailbox]
 
@@ -54,13 +55,13 @@ _OPEN = (
     "     WHERE m.organization_id = u.organization_id AND m.user_id = u.user_id) m ON NOT m.disabled"
 )
 USER = Prepared(
-    "SELECT u.namespace_mode, u.primary_mailbox_id, m.mailbox_id, m.domain, m.address, m.is_second"
+    "SELECT u.namespace_mode, u.shown_mode, u.primary_mailbox_id, m.mailbox_id, m.domain, m.address, m.is_second"
     "  FROM users u" + _OPEN +
     " WHERE u.organization_id = %s AND u.user_id = %s AND NOT u.disabled"
     " ORDER BY m.mailbox_id"
 )  # fmt: skip
 USERS = Prepared(
-    "SELECT u.organization_id, u.user_id, u.namespace_mode, u.primary_mailbox_id,"
+    "SELECT u.organization_id, u.user_id, u.namespace_mode, u.shown_mode, u.primary_mailbox_id,"
     "       m.mailbox_id, m.domain, m.address, m.is_second"
     "  FROM unnest(%s::bigint[], %s::bigint[]) AS p (organization_id, user_id)"
     "  JOIN users u ON u.organization_id = p.organization_id AND u.user_id = p.user_id AND NOT u.disabled" + _OPEN +
@@ -83,15 +84,16 @@ def user(database: Database, organization_id: int, user_id: int) -> User | None:
     rows = database.rows(USER, (organization_id, user_id))
     if not rows:
         return None
-    return User(rows[0][0], rows[0][1], [OwnMailbox(*row[2:]) for row in rows])
+    mode, shown_mode, primary_id = rows[0][:3]
+    return User(mode, shown_mode, primary_id, [OwnMailbox(*row[3:]) for row in rows])
 
 
 def users(database: Database, people: Sequence[tuple[int, int]]) -> dict[tuple[int, int], User]:
     """The same of many people, by organization_id and user_id; who may open nothing any more is missing."""
     found: dict[tuple[int, int], User] = {}
     rows = database.rows(USERS, [list(column) for column in zip(*people, strict=True)])
-    for organization_id, user_id, mode, primary_id, *mailbox in rows:
-        made = found.setdefault((organization_id, user_id), User(mode, primary_id, []))
+    for organization_id, user_id, mode, shown_mode, primary_id, *mailbox in rows:
+        made = found.setdefault((organization_id, user_id), User(mode, shown_mode, primary_id, []))
         made.mailboxes.append(OwnMailbox(*mailbox))
     return found
 
@@ -101,6 +103,15 @@ def set_namespace_mode(database: Database, organization_id: int, user_id: int, m
     database.execute(
         "UPDATE users SET namespace_mode = %s WHERE organization_id = %s AND user_id = %s",
         (mode, organization_id, user_id),
+    )
+
+
+def set_shown_mode(database: Database, organization_id: int, user_id: int, mode: str) -> None:
+    """What a session shows from now on. Where that is another one, clients that come back are told so of each name."""
+    database.execute(
+        "UPDATE users SET shown_mode = %(mode)s WHERE organization_id = %(org)s AND user_id = %(user)s"
+        "   AND shown_mode <> %(mode)s",
+        {"mode": mode, "org": organization_id, "user": user_id},
     )
 
 

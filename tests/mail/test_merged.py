@@ -4,6 +4,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -297,6 +298,22 @@ def test_who_remembers_a_name_is_told_what_it_shows_in_another_mode(store: Store
         provision.set_user(store.database, person.home, mode=after)
         known = resynchronized(person.on(store), "Work", shown[before], validity, modseq)
         assert known == shown[after or "domain_separated"], f"{before} to {after}"
+
+
+def test_who_remembers_a_name_is_told_what_it_shows_where_the_server_is_set_to_another_mode(
+    store: Store, person: Person
+) -> None:
+    provision.set_user(store.database, person.home, mode="")
+    node = {"domain_separated": store.node(), "unified": store.node()}
+    for mode, one in node.items():
+        one.settings = replace(one.settings, imap=replace(one.settings.imap, namespace_mode=mode))
+    fill(person.on(store, node["unified"]), "company.org/Work", "example.com/Work", "company.org/Work")
+    shown = {"unified": {1, 2, 3}, "domain_separated": {2}}
+    for before, after in itertools.pairwise(["domain_separated", "unified", "domain_separated"]):
+        speaker = person.on(store, node[before])
+        validity, modseq = number(speaker, "Work", "UIDVALIDITY"), number(speaker, "Work", "HIGHESTMODSEQ")
+        known = resynchronized(person.on(store, node[after]), "Work", shown[before], validity, modseq)
+        assert known == shown[after], f"{before} to {after}"
 
 
 def test_who_remembers_a_name_is_told_what_it_shows_with_another_primary_mailbox(store: Store, person: Person) -> None:

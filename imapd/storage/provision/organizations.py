@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from imapd import audit
 from imapd.errors import AlreadyExists, Cannot, NotFound
@@ -43,7 +44,7 @@ def set_organization(
                 (share_with_anyone, share_across_domains, organization_id),
             )
             changed = {"share_with_anyone": share_with_anyone, "share_across_domains": share_across_domains}
-            detail = {which: allowed for which, allowed in changed.items() if allowed is not None}
+            detail: dict[str, Any] = {which: allowed for which, allowed in changed.items() if allowed is not None}
             audit.write(tx, "access changed", organization_id=organization_id, name=name, **detail)
 
 

@@ -23,8 +23,9 @@ def add_user(
         mailbox_id = _add_users(tx, organization_id, domain_id, [primary.local_part], [display_name], password_hash)[0]
         if mode:
             tx.execute(
-                "UPDATE users SET namespace_mode = %s WHERE organization_id = %s AND primary_mailbox_id = %s",
-                (mode, organization_id, mailbox_id),
+                "UPDATE users SET namespace_mode = %(mode)s, shown_mode = %(mode)s"
+                " WHERE organization_id = %(org)s AND primary_mailbox_id = %(box)s",
+                {"mode": mode, "org": organization_id, "box": mailbox_id},
             )
         furnish(tx, organization_id, domain_id, [mailbox_id], limits)
         audit.write(tx, "user created", organization_id=organization_id, address=str(primary))
