@@ -7,10 +7,11 @@ which are empty here and filled by extensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from imapd.errors import LimitReached
 from imapd.protocol.registry import command
 from imapd.protocol.session import IMAP4REV2
 from imapd.protocol.states import AUTHENTICATED_UP
@@ -48,6 +49,13 @@ class Return:
     follow: Callable[[Session, Listed, Any], Iterable[Output]] | None = None
     read: Callable[[Cursor], Any] | None = None
 
+
+MOST_CHARACTERS = 64 << 10
+"""Of all patterns of one LIST."""
+MOST_STEPS = 5_000_000_000
+"""Characters of names times states of patterns: about a second."""
+ASIDE_FROM = 20_000
+"""Characters of names."""
 
 SELECTION: dict[bytes, Selection] = {}
 RETURN: dict[bytes, Return] = {}
@@ -150,9 +158,9 @@ def selected(session: Session, args: List, test: Test) -> Iterator[tuple[Listed,
     chosen = [SELECTION[name] for name in args.selection]
     rows = next((option.rows for option in chosen if option.rows), None)
     choose = next((option.choose for option in chosen if option.choose), matched)
-    match = matching(args, apart_too=rows is not None)
-    found = rows(session.account, args.selection) if rows else session.account.list_folders()
-    return choose(found, match, test, args.selection)
+    there = rows(session.account, args.selection) if rows else session.account.list_folders()
+    match = matching(session, args, there, apart_too=rows is not None)
+    return choose(there, match, test, args.selection)
 
 
 def matched(rows: list[Listed], match: Test, test: Test, selection: Options) -> Iterator[tuple[Listed, bytes]]:
@@ -160,14 +168,29 @@ def matched(rows: list[Listed], match: Test, test: Test, selection: Options) -> 
     return ((row, b"") for row in rows if match(row) and test(row))
 
 
-def matching(args: List, apart_too: bool) -> Test:
+def matching(session: Session, args: List, rows: Sequence[Listed], apart_too: bool) -> Test:
     """Whether a mailbox's name fits, and whether it may be shown to who has asked so."""
     patterns = [pattern for pattern in args.patterns if pattern]
-    match = matcher(args.reference, patterns)
+    match = found(session, args.reference, patterns, [row.name for row in rows])
     if apart_too:
         return lambda row: match(row.name)
-    match_apart = matcher(args.reference, [each for each in patterns if names_namespace(args.reference + each)])
+    by_prefix = [each for each in patterns if names_namespace(args.reference + each)]
+    match_apart = found(session, args.reference, by_prefix, [row.name for row in rows if row.apart])
     return lambda row: match_apart(row.name) if row.apart else match(row.name)
+
+
+def found(session: Session, reference: str, patterns: Sequence[str], names: Collection[str]) -> Names:
+    """Which of these names the patterns find. Raises LimitReached where they ask for too much."""
+    if sum(map(len, patterns)) > MOST_CHARACTERS:
+        raise LimitReached("Those are too many patterns.")
+    match = matcher(reference, patterns)
+    characters = sum(map(len, names)) if match.weight else 0
+    if characters * match.weight > MOST_STEPS:
+        raise LimitReached("Those are too many patterns for as many mailboxes.")
+    if characters < ASIDE_FROM:
+        return match
+    # So many that other sessions would wait for it.
+    return set(session.node.offload(lambda: list(filter(match, names)))).__contains__
 
 
 def names_namespace(pattern: str) -> bool:
@@ -195,8 +218,9 @@ def lsub(session: Session, args: List) -> Iterator[Output]:
     if args.asks_delimiter:
         yield responses.Lsub("", (b"\\Noselect",))
         return
-    match = matcher(args.reference, args.patterns)
     names = [row.name for row in session.account.list_folders(subscribed_only=True)]
+    with_parents = {*names, *(parent for name in names for parent in parents_of(name))}
+    match = found(session, args.reference, args.patterns, with_parents)
     if any("%" in pattern for pattern in args.patterns):
         parents = unsubscribed_parents(names, match)
     else:
@@ -212,10 +236,16 @@ def unsubscribed_parents(names: Sequence[str], match: Names) -> set[str]:
     for name in names:
         if match(name):
             continue
-        while DELIMITER in name:
-            name = name.rpartition(DELIMITER)[0]
-            if name in subscribed or name in parents:
+        for parent in parents_of(name):
+            if parent in subscribed or parent in parents:
                 break
-            if match(name):
-                parents.add(name)
+            if match(parent):
+                parents.add(parent)
     return parents
+
+
+def parents_of(name: str) -> Iterator[str]:
+    """The names above a name, the nearest first."""
+    while DELIMITER in name:
+        name = name.rpartition(DELIMITER)[0]
+        yield name

@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from imapd.commands.listing import RETURN, SELECTION, Return, Selection
+from imapd.commands.listing import RETURN, SELECTION, Return, Selection, parents_of
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire import encode
-from imapd.wire.names import DELIMITER
 
 if TYPE_CHECKING:
     from imapd.mail.account import Account, Listed
@@ -46,12 +45,6 @@ def with_parents(
     for row in rows:
         if match(row) and (test(row) or row.name in hidden):
             yield row, childinfo if row.name in above else b""
-
-
-def parents_of(name: str) -> Iterator[str]:
-    while DELIMITER in name:
-        name = name.rpartition(DELIMITER)[0]
-        yield name
 
 
 SELECTION[b"SUBSCRIBED"] = Selection(test=lambda row: row.subscribed, base=True, rows=subscribed_rows)

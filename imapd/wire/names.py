@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 INBOX = "INBOX"
 DELIMITER = "/"
@@ -68,29 +68,75 @@ def decode_utf8(octets: bytes) -> str:
     return _without_controls(octets.decode("utf-8"))
 
 
-def matcher(reference: str, patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Says of a name whether LIST with this reference and any of these patterns finds it.
+def matcher(reference: str, patterns: Iterable[str]) -> Matcher:
+    """Says of a name whether LIST with this reference and any of these patterns finds it."""
+    return Matcher(_collapsed(folded(reference + pattern)) for pattern in patterns)
 
-    Time grows with the length of the name alone, whatever the pattern: all its states are stepped at once.
+
+def _collapsed(pattern: str) -> str:
+    """The same pattern without wildcards that are neighbours."""
+    return re.sub(r"%+", "%", re.sub(r"[*%]*\*[*%]*", "*", pattern))
+
+
+class Matcher:
+    """Patterns as one non-deterministic automaton whose set of states is the bits of one integer.
+
+    Time grows with the length of a name, whatever the patterns are: all states are stepped at once. `weight` is how
+    many there are, to be multiplied with the characters of the names.
     """
-    tests = [_matcher(folded(reference + pattern)) for pattern in dict.fromkeys(patterns)]
-    if len(tests) == 1:
-        return tests[0]
-    return lambda name: any(test(name) for test in tests)
 
+    __slots__ = ("_accept", "_after_inbox", "_begin", "_deep", "_plain", "_simple", "_steps", "_wild", "weight")
 
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    pattern = re.sub(r"[*%]*\*[*%]*", "*", pattern)
-    pattern = re.sub(r"%+", "%", pattern)
-    if pattern == "*":
-        return _anything
-    if pattern == "%":
-        return _one_level
-    if "*" not in pattern and "%" not in pattern:
-        return pattern.__eq__
-    states = _States(pattern)
-    inbox = _States(upper(pattern)).match(INBOX)
-    return lambda name: inbox if name == INBOX else states.match(name)
+    def __init__(self, patterns: Iterable[str]):
+        given = set(patterns)
+        self._plain = {pattern for pattern in given if "*" not in pattern and "%" not in pattern}
+        wild = given - self._plain
+        self._simple = _anything if "*" in wild else _one_level if wild == {"%"} else None
+        self._steps: dict[str, int] = {}
+        self._deep = self._wild = self._begin = self._accept = 0
+        self.weight = 0
+        if self._simple is None:
+            for pattern in wild:
+                self._add(pattern)
+        self._begin |= (self._begin & self._wild) << 1
+        self._after_inbox = self._begin
+        for character in INBOX:
+            # INBOX is itself in any case, and so it is as the first level.
+            self._after_inbox = self._stepped(self._after_inbox, character, character.lower())
+
+    def __call__(self, name: str) -> bool:
+        if name in self._plain:
+            return True
+        if self._simple is not None:
+            return self._simple(name)
+        states = self._begin
+        if name.startswith(INBOX) and name[5:6] in ("", DELIMITER):
+            states, name = self._after_inbox, name[5:]
+        for character in name:
+            if not states:
+                return False
+            states = self._stepped(states, character)
+        return bool(states & self._accept)
+
+    def _add(self, pattern: str) -> None:
+        """Its states stand behind those of the others. The last one is its end: nothing leads out of it."""
+        begin = self.weight
+        for position, character in enumerate(pattern, begin):
+            if character in "*%":
+                self._wild |= 1 << position
+                self._deep |= (character == "*") << position
+            else:
+                self._steps[character] = self._steps.get(character, 0) | 1 << position
+        self._begin |= 1 << begin
+        self._accept |= 1 << begin + len(pattern)
+        self.weight += len(pattern) + 1
+
+    def _stepped(self, states: int, character: str, or_else: str = "") -> int:
+        steps = self._steps.get(character, 0) | (self._steps.get(or_else, 0) if or_else else 0)
+        stay = states & (self._deep if character == DELIMITER else self._wild)
+        states = (states & steps) << 1 | stay
+        # Wildcards have been collapsed, so no two are neighbours and one step past them is enough.
+        return states | (states & self._wild) << 1
 
 
 def _anything(name: str) -> bool:
@@ -99,37 +145,6 @@ def _anything(name: str) -> bool:
 
 def _one_level(name: str) -> bool:
     return DELIMITER not in name
-
-
-class _States:
-    """A pattern as a non-deterministic automaton whose set of states is the bits of one integer."""
-
-    __slots__ = ("_accept", "_deep", "_level", "_steps", "_wild")
-
-    def __init__(self, pattern: str):
-        self._steps: dict[str, int] = {}
-        self._deep = self._level = 0
-        for position, character in enumerate(pattern):
-            if character == "*":
-                self._deep |= 1 << position
-            elif character == "%":
-                self._level |= 1 << position
-            else:
-                self._steps[character] = self._steps.get(character, 0) | 1 << position
-        self._wild = self._deep | self._level
-        self._accept = 1 << len(pattern)
-
-    def match(self, name: str) -> bool:
-        steps, deep, wild = self._steps, self._deep, self._wild
-        states = 1 | (1 & wild) << 1
-        for character in name:
-            stay = states & (deep if character == DELIMITER else wild)
-            states = (states & steps.get(character, 0)) << 1 | stay
-            if not states:
-                return False
-            # Wildcards have been collapsed, so no two are neighbours and one step past them is enough.
-            states |= (states & wild) << 1
-        return bool(states & self._accept)
 
 
 def _shift(characters: re.Match[str]) -> str:

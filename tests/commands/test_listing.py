@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from imapd.settings import Limits, Settings
 from tests.commands.fake_mail import Account, Client, Row
 
 FOLDERS = [
@@ -114,6 +115,32 @@ def test_ten_thousand_patterns(client):
     untagged, _ = client.do(f'LIST "" ({patterns} Sent)')
     assert names(untagged) == ["Sent"]
     assert time.process_time() - begun < 0.5
+
+
+def test_so_many_names_are_matched_off_the_hub():
+    client = Client(Account(rows=[Row(f"folder/{number:03}/" + "x" * 100) for number in range(300)]))
+    aside = []
+    client.session.node.offload = lambda work: aside.append(work) or work()
+    assert len(client.do('LIST "" "f*1*x*"')[0]) == 138
+    assert len(client.do('LIST "" "%/%1/*"')[0]) == 30
+    assert len(aside) == 2
+    assert len(client.do('LIST "" "*"')[0]) == 300
+    assert len(client.do(f'LIST "" folder/007/{"x" * 100}')[0]) == 1
+    assert len(aside) == 2
+
+
+@pytest.mark.parametrize("arguments", ['LIST "" (%s)', "LIST () INBOX (%s)"])
+def test_too_many_patterns_for_as_many_mailboxes(arguments):
+    client = Client(Account(rows=[Row(f"{number:05}/" + "x" * 190) for number in range(1000)]))
+    patterns = " ".join(f"*x*x*{number}" for number in range(4000))
+    assert client.do(arguments % patterns) == ([], "NO [LIMIT] Those are too many patterns for as many mailboxes.")
+
+
+def test_too_many_characters_of_patterns(client):
+    client.session.settings = Settings(limits=Limits(line_octets=1 << 20))
+    client.session.framer.line_octets = 1 << 20
+    answer = ([], "NO [LIMIT] Those are too many patterns.")
+    assert client.do('LIST "" ("' + '" "'.join(f"{number}*" for number in range(20000)) + '")') == answer
 
 
 def test_special_use_is_selected(client):

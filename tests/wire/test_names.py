@@ -91,6 +91,11 @@ def test_patterns_find_what_the_definition_says(pattern, name):
     assert names.matcher("", [pattern])(name) == naive(pattern, name)
 
 
+@given(st.lists(st.text("ab/*%", max_size=6), max_size=5), st.text("ab/", max_size=10))
+def test_several_patterns_do_not_touch_each_other(patterns, name):
+    assert names.matcher("", patterns)(name) == any(naive(pattern, name) for pattern in patterns)
+
+
 @pytest.mark.parametrize(
     ("reference", "pattern", "name", "found"),
     [
@@ -103,6 +108,10 @@ def test_patterns_find_what_the_definition_says(pattern, name):
         ("", "i%x", "INBOX", True),
         ("", "ınbox", "INBOX", False),
         ("", "inbox/%", "INBOX/a", True),
+        ("", "inbox*", "INBOX/a", True),
+        ("", "i*a", "INBOX/a", True),
+        ("", "i*A", "INBOX/a", False),
+        ("", "inbox*", "INBOXES", False),
         ("", "sent", "Sent", False),
         ("", "example.com/*", "example.com/INBOX", True),
         ("", "example.com/*", "example-com/INBOX", False),
@@ -116,6 +125,13 @@ def test_list_finds(reference, pattern, name, found):
 def test_any_of_several_patterns_finds():
     matches = names.matcher("", ["a%", "b", "b"])
     assert matches("ax") and matches("b") and not matches("c")
+
+
+def test_many_patterns_are_not_slow_for_many_names():
+    match = names.matcher("", [f"*a*b*{number}" for number in range(5000)])
+    began = process_time()
+    assert sum(map(match, (f"folder-{number}-" + "ab" * 80 for number in range(1000)))) == 0
+    assert process_time() - began < 4
 
 
 def test_no_pattern_is_slow():
