@@ -397,10 +397,13 @@ class Mailbox:
         return positions, thread.threads(self, positions, algorithm)
 
     def aside(self, work: Callable[[T], R], given: T, messages: int) -> R:
-        """Does what needs nothing but memory; off the hub where that many messages would hold up other sessions."""
+        """Does what needs nothing but memory; off the hub where that many messages would hold up other sessions, and in
+        turn with what else the user searches."""
         if messages < ASIDE_FROM:
             return work(given)
-        return self._account.node.offload(work, given)
+        node = self._account.node
+        with node.searches.turn(self._account.user_id):
+            return node.offload(work, given)
 
     def saved_at(self, positions: Iterable[int]) -> list[int | None]:
         """When messages came into this mailbox, in seconds since 1970; None where they are gone."""

@@ -11,14 +11,17 @@ import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from imapd.errors import LimitReached
 from imapd.mail.flags import BITS
 from imapd.mail.folding import fold
 
 if TYPE_CHECKING:
     from imapd.mail.mailbox import Mailbox
     from imapd.mail.snapshot import Snapshot
+
+R = TypeVar("R")
 
 EPOCH = datetime.date(1970, 1, 1).toordinal()
 DAY_SECONDS = 86400
@@ -151,7 +154,16 @@ class Thread:
 
 AT_ONCE = 100_000
 """So many contents are looked into by one statement; of more, a client can be told how far it is."""
+ANSWERS_AT_ONCE = 1_000_000
+"""So many answers come back from it at most: ten search keys of 100,000 contents."""
+MOST_ANSWERS = 20_000_000
+"""An octet each, as long as the search lasts."""
+NO, YES, UNDATED = range(3)
+"""What is known of a content: the last, that it has no date to compare with."""
 NO_PROGRESS = (None, None)
+
+LOOKS_OF_A_MESSAGE = 40
+"""So many looks at messages are counted as the work for one, where it is asked whether others would wait for it."""
 
 COMPARE: dict[str, Callable[[int, int], bool]] = {
     "<": int.__lt__,
@@ -164,11 +176,10 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 def search(mailbox: Mailbox, criterion: Any) -> list[int]:
     """Positions of the messages that meet the criterion, ascending. One statement for 100,000 contents, and one
     for save dates."""
-    view = mailbox.view
-    count = len(view.uids)
-    evaluation = Evaluation(mailbox, view)
+    evaluation = Evaluation(mailbox, mailbox.view)
+    evaluation.look_at_save_dates(criterion)
     evaluation.look_into_contents(criterion)
-    return list(compress(range(count), evaluation.mask(criterion).to_bytes(count, "little"))) if count else []
+    return evaluation.aside(evaluation.positions, criterion)
 
 
 OF_THE_WHOLE = (Sequence, Arrived, SavedDate)
@@ -186,7 +197,7 @@ def among(mailbox: Mailbox, criterion: Any, positions: list[int]) -> list[int]:
         return []
     evaluation = Evaluation(mailbox, mailbox.view.part(positions))
     evaluation.look_into_contents(criterion)
-    return list(compress(positions, evaluation.mask(criterion).to_bytes(len(positions), "little")))
+    return list(compress(positions, evaluation.aside(evaluation.mask, criterion).to_bytes(len(positions), "little")))
 
 
 class Evaluation:
@@ -196,34 +207,65 @@ class Evaluation:
         self.mailbox = mailbox
         self.view = view
         self.all = int.from_bytes(b"\x01" * len(view.uids), "little")
-        self.saved_days: list[int | None] | None = None
-        self.hits: dict[Any, dict[int, bool | None]] = {}  # leaf -> content id -> does it match; None: it has no date
+        self.saved_days: list[int | None] = []
+        self.hits: dict[Any, bytearray] = {}  # leaf -> an octet for each content asked for: NO, YES or UNDATED
+        self.places: list[int] = []  # for each message, where the octet of its content is
+
+    def aside(self, work: Callable[[Any], R], criterion: Any) -> R:
+        """Does what looks at each message as often as the criterion has parts; and for a day that takes ten times as
+        long as for a flag."""
+        looks = len(self.view.uids) * sum(1 for _ in all_leaves(criterion))
+        return self.mailbox.aside(work, criterion, looks // LOOKS_OF_A_MESSAGE)
+
+    def positions(self, criterion: Any) -> list[int]:
+        """Of the view."""
+        count = len(self.view.uids)
+        return list(compress(range(count), self.mask(criterion).to_bytes(count, "little"))) if count else []
+
+    def look_at_save_dates(self, criterion: Any) -> None:
+        """Asks the store for them, where a criterion speaks of them."""
+        if any(isinstance(leaf, SavedDate) for leaf in all_leaves(criterion)):
+            seconds = self.mailbox.saved_at(range(len(self.view.uids)))
+            self.saved_days = [None if at is None else at // DAY_SECONDS for at in seconds]
 
     def look_into_contents(self, criterion: Any) -> None:
-        """Asks the store for all leaves that need content, of those messages only that can still match."""
+        """Asks the store for all leaves that need content, of those messages only that can still match. Raises
+        LimitReached where that would be too many answers."""
         leaves = list(dict.fromkeys(content_leaves(criterion)))
         if not leaves:
             return
+        candidates = self.aside(self._candidates, criterion)
+        ids = sorted(set(compress(self.view.content_ids, candidates.to_bytes(len(self.view.uids), "little"))))
+        if len(ids) * len(leaves) > MOST_ANSWERS:
+            raise LimitReached("Those are too many search keys for as many messages.")
+        place_of = dict(zip(ids, range(len(ids)), strict=True))
+        self.places = [place_of.get(content_id, len(ids)) for content_id in self.view.content_ids]
+        self.hits = {leaf: bytearray(len(ids) + 1) for leaf in leaves}  # the last one: not asked for
+        tests = [test(leaf) for leaf in leaves]
+        at_once = min(AT_ONCE, ANSWERS_AT_ONCE // len(leaves))
+        try:
+            for start in range(0, len(ids), at_once):
+                if len(ids) > at_once:
+                    self.mailbox.progress = (start, len(ids))
+                self._ask(ids[start : start + at_once], place_of, tests)
+        finally:
+            self.mailbox.progress = NO_PROGRESS
+
+    def _candidates(self, criterion: Any) -> int:
+        """Messages that may meet the criterion, as far as that is known without their contents."""
         candidates = self.all
         for part in criterion.criteria if isinstance(criterion, And) else ():
             if not any(content_leaves(part)):
                 candidates &= self.mask(part)
-        tests = [test(leaf) for leaf in leaves]
-        self.hits = {leaf: {} for leaf in leaves}
-        ids = sorted(set(compress(self.view.content_ids, candidates.to_bytes(len(self.view.uids), "little"))))
-        try:
-            for start in range(0, len(ids), AT_ONCE):
-                if len(ids) > AT_ONCE:
-                    self.mailbox.progress = (start, len(ids))
-                self._ask(ids[start : start + AT_ONCE], leaves, tests)
-        finally:
-            self.mailbox.progress = NO_PROGRESS
+        return candidates
 
-    def _ask(self, ids: list[int], leaves: list[Any], tests: list[tuple[str, ...]]) -> None:
+    def _ask(self, ids: list[int], place_of: dict[int, int], tests: list[tuple[str, ...]]) -> None:
+        hits = list(self.hits.values())
         for content_id, *answers in self.mailbox.matching(ids, tests):
-            for leaf, answer in zip(leaves, answers, strict=True):
+            place = place_of[content_id]
+            for octets, answer in zip(hits, answers, strict=True):
                 if answer is not False:
-                    self.hits[leaf][content_id] = answer
+                    octets[place] = YES if answer else UNDATED
 
     def mask(self, criterion: Any) -> int:
         return MASKS[type(criterion)](self, criterion)
@@ -277,24 +319,21 @@ class Evaluation:
         return self.of(bytes(compare(at, seconds) for at in self.view.dates))
 
     def _saved(self, criterion: SavedDate) -> int:
-        if self.saved_days is None:
-            seconds = self.mailbox.saved_at(range(len(self.view.uids)))
-            self.saved_days = [None if at is None else at // DAY_SECONDS for at in seconds]
         compare, day = COMPARE[criterion.op], criterion.date.toordinal() - EPOCH
         return self.of(bytes(d is not None and compare(d, day) for d in self.saved_days))
 
     def _sent(self, criterion: SentDate) -> int:
-        compare, day = COMPARE[criterion.op], criterion.date.toordinal() - EPOCH
         hits = self.hits[criterion]
-        octets = bytearray(map(bool, map(hits.get, self.view.content_ids)))
-        if None in hits.values():
-            for position, (content_id, internal) in enumerate(zip(self.view.content_ids, self._days(), strict=False)):
-                if content_id in hits and hits[content_id] is None:
+        octets = bytearray(map(hits.__getitem__, self.places))
+        if UNDATED in hits:
+            compare, day = COMPARE[criterion.op], criterion.date.toordinal() - EPOCH
+            for position, internal in enumerate(self._days()):
+                if octets[position] == UNDATED:
                     octets[position] = compare(internal, day)
         return self.of(octets)
 
     def _content(self, criterion: Text | Header | Thread) -> int:
-        return self.of(bytes(map(self.hits[criterion].__contains__, self.view.content_ids)))
+        return self.of(bytes(map(self.hits[criterion].__getitem__, self.places)))
 
     def _content_id(self, criterion: Content) -> int:
         return self.of(bytes(map(criterion.content_id.__eq__, self.view.content_ids)))
