@@ -231,6 +231,11 @@ BEGIN
     RETURN target_box;
 END $$;
 
+-- Whether the name of an inferior would grow past what an index holds, or be deeper than a tree may be, as the one above it
+-- gets another name. That one has been looked at.
+CREATE FUNCTION is_past_bounds(named text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$ SELECT octet_length(named) > 2000 OR length(named) - length(replace(named, '/', '')) >= 64 $$;
+
 -- RENAME of a whole tree: the folder, if it is there, and all its inferiors. Returns the groups that were touched.
 -- Raises IM002 where there is nothing to rename.
 CREATE FUNCTION rename_tree(org bigint, box bigint, old text, target_box bigint, new text) RETURNS bigint[]
@@ -240,10 +245,9 @@ DECLARE
     groups bigint[] := '{}';
 BEGIN
     PERFORM lock_groups_of_rename(org, box, old, owner_of(org, target_box), new);
-    -- The new name itself has been looked at; inferior names grow with it, but not past what an index holds.
     IF EXISTS (SELECT FROM folders f
                 WHERE f.organization_id = org AND f.mailbox_id = box AND starts_with(f.name, old || '/')
-                  AND octet_length(new) + octet_length(f.name) - octet_length(old) > 2000) THEN
+                  AND is_past_bounds(new || substr(f.name, length(old) + 1))) THEN
         RAISE EXCEPTION 'name too long' USING ERRCODE = 'IM003';
     END IF;
     FOR one IN

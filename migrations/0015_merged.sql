@@ -16,7 +16,7 @@ BEGIN
       ORDER BY g.group_id FOR NO KEY UPDATE;
     IF EXISTS (SELECT FROM folders f
                 WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes) AND starts_with(f.name, old || '/')
-                  AND octet_length(new) + octet_length(f.name) - octet_length(old) > 2000) THEN
+                  AND is_past_bounds(new || substr(f.name, length(old) + 1))) THEN
         RAISE EXCEPTION 'name too long' USING ERRCODE = 'IM003';
     END IF;
     -- A name that another one is to get has been left before: that one is longer.

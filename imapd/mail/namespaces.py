@@ -16,6 +16,8 @@ SEPARATED = "domain_separated"
 UNIFIED = "unified"
 
 LONGEST_LEVEL = 200
+DEEPEST = 32
+"""Levels of a path. LIST tells of every level above a folder, so each is another name to hold."""
 FORBIDDEN = set("%*")
 
 
@@ -131,6 +133,8 @@ def check_new(path: str, longest_octets: int) -> None:
     levels = path.split(DELIMITER)
     if octets > longest_octets or any(len(level) > LONGEST_LEVEL for level in levels):
         raise Cannot("That name is too long.")
+    if len(levels) > DEEPEST:
+        raise Cannot("That name has too many levels.")
     if not all(levels) or any(level in (".", "..") for level in levels) or path.startswith("~"):
         raise Cannot("A level of that name is empty or reserved.")
     if any(c in FORBIDDEN or not c.isprintable() for c in path):

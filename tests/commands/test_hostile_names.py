@@ -30,7 +30,7 @@ def one(client: Connect, new_user: Callable[[], str]) -> Client:
     "name",
     [
         *('"../../../etc/x"', '"a/../b"', '"."', '"/abs"', '"a//b"', '"~root"', '"a%b"', '"a*b"', '""', '"//"', '"a/./b"'),
-        *("&AAAAQQ-", '"\x01"', "x" * 201, "/".join(["x" * 150] * 7), "x" * 10000, "&2D0-", "&3gDYPQ-"),
+        *("&AAAAQQ-", '"\x01"', "x" * 201, "/".join(["x" * 150] * 7), "x" * 10000, "/".join("x" * 33), "&2D0-", "&3gDYPQ-"),
     ],
 )  # fmt: skip
 def test_n01_n03_names_that_cannot_be(one: Client, verb: str, name: str) -> None:
@@ -71,6 +71,14 @@ def test_longest_name_that_can_be(one: Client) -> None:
     long = "/".join(["w" * 199] * 5)
     assert said(one, f"RENAME {top} {long}") == "OK"
     assert said(one, f"RENAME {'w' * 199} {'/'.join(['z' * 199] * 4)}/v") == "NO LIMIT"
+
+
+def test_deepest_name_that_can_be(one: Client) -> None:
+    tree = "/".join("x" * 31)
+    assert said(one, f"CREATE {tree}/y").startswith("OK")
+    assert said(one, f"RENAME x {'/'.join('z' * 32)}") == "OK"
+    # Whoever could go on would have a thousand levels, and each is a line of LIST.
+    assert said(one, f"RENAME z {'/'.join('w' * 31)}") == "NO LIMIT"
 
 
 def in_parallel(count: int, client: Connect, user: str, command: Callable[[int], str]) -> list[str]:
