@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.fetch_chunk import Chunk
@@ -50,10 +50,14 @@ class Decoded(Stream):
 
 @dataclass(frozen=True)
 class SectionBinary:
-    """section-binary = "[" [section-part] "]", with a partial that counts decoded octets"""
+    """section-binary = "[" [section-part] "]", with a partial that counts decoded octets
+
+    measured: sizes by content, for a message may be there a thousand times, and to count its octets is to decode them.
+    """
 
     path: tuple[int, ...]
     partial: Span = WHOLE
+    measured: dict[int, int] = field(default_factory=dict, compare=False)
 
     def values(self, chunk: Chunk) -> list[Any]:
         """nstring or literal8 for each message, or a stream."""
@@ -92,8 +96,11 @@ class SectionBinary:
         return Decoded(stream.offset, stream.length, stream.encoding, stream.window, size, any_octets)
 
     def _size(self, chunk: Chunk, index: int) -> int:
-        stream = self._stream(chunk, index)
-        return sum(map(len, stream.pieces(chunk.body(index)))) if stream else 0
+        content_id = chunk.content_ids[index]
+        if content_id not in self.measured:
+            stream = self._stream(chunk, index)
+            self.measured[content_id] = sum(map(len, stream.pieces(chunk.body(index)))) if stream else 0
+        return self.measured[content_id]
 
     def _stream(self, chunk: Chunk, index: int) -> Decoded | None:
         if not self.path:

@@ -19,6 +19,10 @@ from imapd import errors
 READ_AT_ONCE = 256 << 10
 """Octets up to which a blob is read, and checked against its name, in one go."""
 
+AT_A_STRETCH = 2 << 20
+"""Octets that are read out of the page cache in a row before other sessions have a turn: whoever reads them works on
+them, too, and a message that is decoded or looked through a thousand times would hold up everybody."""
+
 Offload = Callable[..., Any]
 """Runs a blocking call off the hub: offload(function, *args)."""
 
@@ -95,6 +99,7 @@ class BlobStore:
         self._offload = offload
         self._incoming = self.root / "incoming"
         self._known: set[Path] = set()
+        self._at_a_stretch = 0
 
     def spool(self) -> Spool:
         try:
@@ -161,6 +166,10 @@ class BlobStore:
 
     def _read(self, handle: int, offset: int, length: int) -> bytes:
         """What lies in the page cache at once, the rest off the hub."""
+        self._at_a_stretch += length
+        if self._at_a_stretch > AT_A_STRETCH:
+            self._at_a_stretch = 0
+            return bytes(self._offload(os.pread, handle, length, offset))
         buffer = bytearray(length)
         try:
             done = os.preadv(handle, [buffer], offset, os.RWF_NOWAIT)

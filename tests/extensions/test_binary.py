@@ -5,6 +5,7 @@ import base64
 
 import pytest
 
+from imapd.mail.mime import transfer
 from imapd.protocol.registry import commands
 from imapd.wire.grammar import Cursor
 from tests.commands.fake_mail import Client
@@ -64,6 +65,21 @@ def test_the_body_of_a_message_of_one_part():
         fetched("1 (BINARY.PEEK[1] BODY.PEEK[1])", message)[0]
         == b"* 1 FETCH (BINARY[1] {3}\r\n=\r\n BODY[1] {5}\r\n=3D\r\n)\r\n"
     )
+
+
+def test_what_is_there_many_times_is_measured_once(monkeypatch):
+    message = b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(PLAIN)
+    decoded = []
+
+    def counting(pieces, encoding, decode=transfer.decoded):
+        decoded.append(encoding)
+        return decode(pieces, encoding)
+
+    monkeypatch.setattr(transfer, "decoded", counting)
+    replies, _, _ = fetched("1:* (BINARY.SIZE[1] BINARY.SIZE[])", *[message] * 50, PARTS)
+    assert replies.startswith(b"* 1 FETCH (BINARY.SIZE[1] 7 BINARY.SIZE[] %d)\r\n" % len(message))
+    assert replies.count(b"BINARY.SIZE[1] 7 ") == 51
+    assert len(decoded) == 4
 
 
 def test_seen():

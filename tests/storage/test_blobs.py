@@ -4,9 +4,10 @@
 import hashlib
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +106,21 @@ def test_what_was_kept_is_read_back(store: BlobStore) -> None:
     with pytest.raises(errors.Corrupt):
         store.read(1, NAME, 2990, 11)
     assert os.listdir(store.root / "incoming") == []
+
+
+def test_others_have_a_turn_while_much_is_read(tmp_path: Path) -> None:
+    turns = []
+
+    def offload(function: Callable[..., Any], *arguments: Any) -> Any:
+        turns.append(function)
+        return function(*arguments)
+
+    store = BlobStore(tmp_path / "blobs", offload)
+    octets = bytes(range(256)) * 4096
+    name = hashlib.sha256(octets).digest()
+    store.put(1, [(name, octets)])
+    assert store.read(1, name, 0, len(octets)) == octets  # it lies in the cache now, if it did not before
+    turns.clear()
+    for offset in range(16):
+        assert store.read(1, name, offset, len(octets) - 16) == octets[offset : offset - 16]
+    assert 4 <= turns.count(os.pread) <= 8
