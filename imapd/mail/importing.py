@@ -115,10 +115,10 @@ class Importer:
                 yield Draft(Held(data), _settable(letter.flags), letter.seconds, letter.zone)
 
     def _append(self, target: Target, drafts: Sequence[Draft], brought: Brought) -> None:
-        """All at once, or one after the other up to where there is no room."""
+        """All at once, or one after the other: up to where there is no room, or where together they are too much."""
         try:
             self._store(target, drafts, brought)
-        except errors.OverQuota:
+        except (errors.OverQuota, errors.LimitReached):
             for draft in drafts:
                 self._store(target, [draft], brought)
 

@@ -53,6 +53,11 @@ class ParsedContent:
     preview: str
     parsed_by: int = limits.PARSER_VERSION
 
+    @property
+    def octets(self) -> int:
+        """Of all columns, more or less."""
+        return sum(len(value) for value in vars(self).values() if isinstance(value, (bytes, str)))
+
 
 def parse(octets: Octets, *, sha256: bytes) -> ParsedContent:
     """Reads a message of any quality. It never raises because of what is in it."""
