@@ -15,7 +15,6 @@ Parameters = list[tuple[bytes, bytes]]
 _VALUE = re.compile(rb"\s*([^\s;/()\"]+)(?:\s*/\s*([^\s;/()\",]+))?")
 _PARAMETER = re.compile(rb';\s*([^\s=;"()]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"?|([^;]*))', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_COMMENT = re.compile(rb"\s*\([^()]*\)\s*$")
 
 
 def split(value: bytes) -> tuple[bytes, bytes | None, Parameters]:
@@ -38,7 +37,13 @@ def _parameters(text: bytes) -> Parameters:
 
 def _token(token: bytes) -> bytes:
     # Spaces do not belong here, but "filename=my file.pdf" is common.
-    return (_COMMENT.sub(b"", token) if b"(" in token else token).strip()
+    token = token.strip()
+    if token.endswith(b")"):
+        before, bracket, comment = token.rpartition(b"(")
+        # Not by a regular expression: each of the spaces before a bracket would be a place to begin at.
+        if bracket and b")" not in comment[:-1]:
+            return before.rstrip()
+    return token
 
 
 def value_of(parameters: Parameters, name: bytes) -> bytes:

@@ -53,6 +53,7 @@ HOSTILE = {
     "folds": lambda n: b"X: y" + b"\r\n y" * (n // 4) + b"\r\n\r\n",
     "parameters": lambda n: b"Content-Type: text/plain; " + b"a*0=b; " * (n // 7) + b"\r\n\r\n",
     "parameters of quotes": lambda n: b"Content-Type: text/plain; " + b'a="b\\; ' * (n // 8) + b"\r\n\r\n",
+    "spaces before a bracket": lambda n: b"Content-Type: text/plain; name=x" + b" " * n + b"(\r\n\r\n",
     "languages": lambda n: b"Content-Language: " + b"a," * (n // 2) + b"\r\n\r\n",
     "references": lambda n: b"References: " + b"<a@b> " * (n // 6) + b"\r\n\r\n",
     "dates": lambda n: b"Date: " + b"1 (" * (n // 3) + b"\r\n\r\n",
@@ -128,6 +129,15 @@ def test_time_is_linear(name):
     small, large = HOSTILE[name](100_000), HOSTILE[name](1_600_000)
     # Sixteen times the size, and whatever else the machine is doing: quadratic would be 256 times.
     assert duration(large) < 0.3 + 64 * min(duration(small) for _ in range(2))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_within_all_bounds_takes_no_time(name):
+    """What is cut off at 64 KiB hides how its time grows up to there."""
+    octets = HOSTILE[name](60_000)
+    began = time.process_time()
+    parse(octets, sha256=b"")
+    assert time.process_time() - began < 1
 
 
 def test_no_more_than_the_first_addresses_are_told():

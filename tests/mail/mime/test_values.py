@@ -200,3 +200,20 @@ class TestHtml:
     )
     def test_text(self, markup, text):
         assert html.text_of(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("token", "value"),
+    [
+        (b"utf-8 (what a person wrote)", b"utf-8"),
+        (b"utf-8(a)", b"utf-8"),
+        (b"a (b) (c)  ", b"a (b)"),
+        (b"a (b", b"a (b"),
+        (b"a b)", b"a b)"),
+        (b"a (b))", b"a (b))"),
+        (b"(b)", b""),
+        (b"my file (1).pdf", b"my file (1).pdf"),
+    ],
+)
+def test_a_comment_behind_a_value_is_none_of_it(token, value):
+    assert split(b"text/plain; charset=" + token)[2] == [(b"charset", value)]
