@@ -151,12 +151,16 @@ HOLDS = {
     "body": "strpos(body_text, %s) > 0",
     "text": "(strpos(header_text, %s) > 0 OR strpos(body_text, %s) > 0)",
     "header": "header_text ~ %s",
+    "long header": "EXISTS (SELECT FROM unnest(string_to_array(header_text, E'\\n')) line"
+    " WHERE starts_with(line, %s) AND strpos(substr(line, %s), %s) > 0)",
     "thread": "thread_id = %s",
     "sent <": "sent_at + sent_zone * 60 < %s",
     "sent =": "sent_at + sent_zone * 60 BETWEEN %s AND %s",
     "sent >=": "sent_at + sent_zone * 60 >= %s",
 }
 DAY_SECONDS = 86400
+EXPRESSION_CHARACTERS = 500
+"""To PostgreSQL a much longer regular expression is too complex."""
 
 
 def matching(
@@ -187,6 +191,8 @@ def _question(test: tuple[str, ...]) -> tuple[str, list[Any]]:
         return "false", []
     if kind == "header":
         name, needle = values
+        if len(name) + len(needle) > EXPRESSION_CHARACTERS:
+            return HOLDS["long header"], [name + ":", len(name) + 2, needle]
         return HOLDS["header"], ["\n" + _literally(name) + ": ?[^\n]*" + _literally(needle)]
     if kind == "thread":
         return HOLDS[kind], [int(values[0])]
