@@ -2,7 +2,9 @@
 """UTF8=ACCEPT (RFC 6855): names of mailboxes in UTF-8, and messages with UTF-8 in their headers.
 
 Octets of messages are never changed, for whomever they are. So an APPEND of an old message with 8-bit headers is taken
-without ENABLE, too, against section 4: whoever moves mail from another server could not bring it else.
+without ENABLE, too, against section 4: whoever moves mail from another server could not bring it else. And a SEARCH
+that names its charset is answered, where section 3 would have it refused: in IMAP4rev2, which brings UTF-8 as well, it
+is right.
 """
 
 from __future__ import annotations
