@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imapd.errors import LimitReached
-from imapd.mail import search as criteria
+from imapd.mail import criteria
 from imapd.mail.mime import charsets
 from imapd.protocol.answers import Refused
 from imapd.wire.grammar import BadSyntax, Cursor

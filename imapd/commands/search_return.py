@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imapd.mail import search as criteria
+from imapd.mail import criteria
 from imapd.protocol.session import CONDSTORE, IMAP4REV2
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor

@@ -15,7 +15,7 @@ from imapd.commands.fetch_items import MODSEQ, register
 from imapd.commands.search_keys import KEYS, SearchKeys
 from imapd.commands.select import CODES, PARAMETERS, Parameter
 from imapd.commands.status import ITEMS
-from imapd.mail.search import ModSeq
+from imapd.mail.criteria import ModSeq
 from imapd.protocol.registry import Capability
 from imapd.protocol.session import CONDSTORE
 from imapd.protocol.states import AUTHENTICATED_UP

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from imapd.commands.search_return import RETURN, Found, ReturnOption, Returns
 from imapd.errors import MailError
 from imapd.mail import search
+from imapd.mail.criteria import is_of_each
 from imapd.protocol.registry import Capability, command
 from imapd.protocol.states import AUTHENTICATED_UP, SELECTED
 from imapd.wire import encode
@@ -80,7 +81,7 @@ class Context:
     def _differences(self, mailbox: Mailbox, known: set[int]) -> tuple[set[int], set[int]]:
         """UIDs that no longer belong to the results, and UIDs that now do."""
         view, criteria = mailbox.view, self._search.criteria
-        if not search.is_of_each(criteria):
+        if not is_of_each(criteria):
             now = set(map(view.uids.__getitem__, mailbox.search(criteria)))
             return known - now, now - known
         touched = view.changed_since(self._modseq)

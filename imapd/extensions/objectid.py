@@ -12,7 +12,7 @@ from imapd.commands.search_keys import KEYS, Reader, SearchKeys
 from imapd.commands.select import CODES
 from imapd.commands.status import ITEMS
 from imapd.errors import MailError
-from imapd.mail.search import All, Content, Not, Thread
+from imapd.mail.criteria import All, Content, Not, Thread
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.grammar import BadSyntax

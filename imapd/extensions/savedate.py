@@ -6,7 +6,7 @@ from __future__ import annotations
 from imapd.commands.fetch_chunk import Chunk, Rendered
 from imapd.commands.fetch_items import Item, register
 from imapd.commands.search_keys import KEYS, Reader, SearchKeys
-from imapd.mail.search import All, SavedDate
+from imapd.mail.criteria import All, SavedDate
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire.dates import date_time

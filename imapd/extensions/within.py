@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 from imapd.commands.search_keys import KEYS, Reader, SearchKeys
-from imapd.mail.search import Arrived
+from imapd.mail.criteria import Arrived
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Search criteria as values, and which messages of a view meet them. Reads no bodies: content was prepared on arrival.
+"""Which messages of a view meet the criteria of mail/criteria.py. Reads no bodies: content was prepared on arrival.
 
 A criterion is evaluated to a mask: an int with one octet per message, 1 or 0, so that AND, OR and NOT of a hundred
 thousand messages are one operation each. All criteria that look into contents are answered by one statement.
@@ -7,150 +7,44 @@ thousand messages are one operation each. All criteria that look into contents a
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imapd.errors import LimitReached
+from imapd.mail.criteria import (
+    DAY_SECONDS,
+    EPOCH,
+    All,
+    And,
+    Arrived,
+    Content,
+    HasFlag,
+    Header,
+    InternalDate,
+    Keyword,
+    Larger,
+    ModSeq,
+    Not,
+    Or,
+    Recent,
+    SavedDate,
+    SentDate,
+    Sequence,
+    Smaller,
+    Text,
+    Thread,
+    all_leaves,
+    content_leaves,
+    test,
+)
 from imapd.mail.flags import BITS
-from imapd.mail.folding import fold
 
 if TYPE_CHECKING:
     from imapd.mail.mailbox import Mailbox
     from imapd.mail.snapshot import Snapshot
 
 R = TypeVar("R")
-
-EPOCH = datetime.date(1970, 1, 1).toordinal()
-DAY_SECONDS = 86400
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    criteria: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    first: Any
-    second: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    criterion: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """messages.positions(uids, by_uid) gives ascending ranges of positions."""
-
-    messages: Any
-    by_uid: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HasFlag:
-    r"""flag: '\Seen' …"""
-
-    flag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Keyword:
-    keyword: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recent:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class InternalDate:
-    """op: '<', '=' or '>='; time and zone of the message are disregarded (RFC 3501 section 6.4.4)."""
-
-    op: str
-    date: datetime.date
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """RFC 5032: op '>=' (YOUNGER) or '<=' (OLDER) than an instant, in seconds since 1970."""
-
-    op: str
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class SavedDate:
-    """RFC 8514: by when the message came into the mailbox, in UTC."""
-
-    op: str
-    date: datetime.date
-
-
-@dataclass(frozen=True, slots=True)
-class SentDate:
-    """By the Date: field; a message without a readable one is taken at its internal date."""
-
-    op: str
-    date: datetime.date
-
-
-@dataclass(frozen=True, slots=True)
-class Larger:
-    octets: int
-
-
-@dataclass(frozen=True, slots=True)
-class Smaller:
-    octets: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModSeq:
-    """RFC 7162: changed at or after this modseq."""
-
-    modseq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """field: subject, from, to, cc, bcc, body or text (header and body)."""
-
-    field: str
-    needle: str
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A needle within a named field; an empty one asks whether the field is there."""
-
-    name: str
-    needle: str
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """RFC 8474: the message whose content has this id."""
-
-    content_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """RFC 8474: the messages of a thread."""
-
-    thread_id: int
-
 
 AT_ONCE = 100_000
 """So many contents are looked into by one statement; of more, a client can be told how far it is."""
@@ -180,15 +74,6 @@ def search(mailbox: Mailbox, criterion: Any) -> list[int]:
     evaluation.look_at_save_dates(criterion)
     evaluation.look_into_contents(criterion)
     return evaluation.aside(evaluation.positions, criterion)
-
-
-OF_THE_WHOLE = (Sequence, Arrived, SavedDate)
-"""What may become true or false of a message that has not changed, or needs the whole view to be answered."""
-
-
-def is_of_each(criterion: Any) -> bool:
-    """Whether a message that has not changed meets the criterion as it did before."""
-    return not any(isinstance(leaf, OF_THE_WHOLE) for leaf in all_leaves(criterion))
 
 
 def among(mailbox: Mailbox, criterion: Any, positions: list[int]) -> list[int]:
@@ -369,37 +254,3 @@ MASKS: dict[type, Callable[[Evaluation, Any], int]] = {
     Content: Evaluation._content_id,
     Thread: Evaluation._content,
 }
-
-
-def all_leaves(criterion: Any) -> Iterator[Any]:
-    """The criteria below this one that ask something of a message. Depth is bounded by the parser."""
-    match criterion:
-        case And(criteria):
-            for part in criteria:
-                yield from all_leaves(part)
-        case Or(first, second):
-            yield from all_leaves(first)
-            yield from all_leaves(second)
-        case Not(inner):
-            yield from all_leaves(inner)
-        case _:
-            yield criterion
-
-
-def content_leaves(criterion: Any) -> Iterator[Any]:
-    """Those of them that only contents can answer."""
-    return (leaf for leaf in all_leaves(criterion) if isinstance(leaf, (Text, Header, SentDate, Thread)))
-
-
-def test(leaf: Text | Header | SentDate | Thread) -> tuple[str, ...]:
-    """A leaf as storage.contents.matching() takes it: the kind of test and what it compares with."""
-    match leaf:
-        case Text(field, needle):
-            return (field, fold(needle))
-        case Header(name, needle):
-            return ("header", fold(name), fold(needle))
-        case SentDate(op, date):
-            return ("sent", op, str(date.toordinal() - EPOCH))
-        case Thread(thread_id):
-            return ("thread", str(thread_id))
-    raise TypeError(leaf)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from imapd.commands.search_keys import Numbers
-from imapd.mail.search import And, HasFlag, Not, Sequence, Text
+from imapd.mail.criteria import And, HasFlag, Not, Sequence, Text
 from imapd.wire.sequence import SequenceSet
 from tests.commands.fake_mail import Client, Mailbox
 

@@ -9,7 +9,7 @@ import pytest
 from imapd.commands.search import parse_search
 from imapd.commands.search_keys import Numbers
 from imapd.errors import LimitReached
-from imapd.mail.search import (
+from imapd.mail.criteria import (
     All,
     And,
     HasFlag,

@@ -4,7 +4,8 @@
 import pytest
 
 from imapd.mail import search
-from imapd.mail.search import All, Evaluation, Text
+from imapd.mail.criteria import All, Text
+from imapd.mail.search import Evaluation
 from imapd.protocol.registry import commands
 from tests.commands.fake_mail import Mailbox as FakeMailbox
 from tests.protocol import talk

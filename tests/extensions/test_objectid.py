@@ -7,7 +7,7 @@ import pytest
 
 from imapd import errors
 from imapd.extensions.objectid import NOTHING
-from imapd.mail.search import Content, Thread
+from imapd.mail.criteria import Content, Thread
 from tests.commands.fake_mail import Account, Client, Mailbox
 
 

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from imapd.mail.search import All, SavedDate
+from imapd.mail.criteria import All, SavedDate
 from tests.commands.fake_mail import Client, Mailbox
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from imapd.mail.search import Arrived, Not, Sequence
+from imapd.mail.criteria import Arrived, Not, Sequence
 from imapd.wire.sequence import SequenceSet
 from tests.commands.fake_mail import Client, Mailbox
 

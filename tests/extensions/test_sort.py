@@ -4,7 +4,7 @@
 import pytest
 
 from imapd.errors import Unavailable
-from imapd.mail.search import All, HasFlag, Text
+from imapd.mail.criteria import All, HasFlag, Text
 from imapd.mail.sort import Criterion
 from tests.commands.fake_mail import Client, Mailbox
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.extensions.thread import thread_data
-from imapd.mail.search import All
+from imapd.mail.criteria import All
 from imapd.mail.thread import Threads
 from tests.commands.fake_mail import Client, Mailbox
 

@@ -11,7 +11,7 @@ import pytest
 
 from imapd.errors import LimitReached
 from imapd.mail import search
-from imapd.mail.search import And, InternalDate, Not, Or, SavedDate, SentDate, Text
+from imapd.mail.criteria import And, InternalDate, Not, Or, SavedDate, SentDate, Text
 
 DAYS = [date(2024, 1, 1) + timedelta(days=day) for day in range(1000)]
 NOON = 12 * 3600

@@ -4,7 +4,7 @@
 import pytest
 
 from imapd.mail.account import Draft
-from imapd.mail.search import Header
+from imapd.mail.criteria import Header
 from tests.running.store import Store
 from workers.demo_accounts import Octets
 
