@@ -214,8 +214,9 @@ BEGIN
       ORDER BY g.group_id FOR NO KEY UPDATE;
 END $$;
 
--- Before a RENAME of a tree from one mailbox to another. Returns the target, for rename_tree().
-CREATE FUNCTION prepare_rename(org bigint, box bigint, old text, target_box bigint, new text) RETURNS bigint
+-- Before a RENAME of a tree from one mailbox to another. Returns the target, for rename_tree(). Raises IM003 where the
+-- target would have more folders than it may.
+CREATE FUNCTION prepare_rename(org bigint, box bigint, old text, target_box bigint, new text, most bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     sum record;
@@ -224,9 +225,14 @@ BEGIN
         RETURN target_box;
     END IF;
     PERFORM lock_groups_of_rename(org, box, old, owner_of(org, target_box), new);
-    SELECT coalesce(sum(f.messages), 0)::bigint AS number, coalesce(sum(f.size), 0)::bigint AS octets INTO sum
+    SELECT count(*) AS folders, coalesce(sum(f.messages), 0)::bigint AS number,
+           coalesce(sum(f.size), 0)::bigint AS octets INTO sum
       FROM folders f
      WHERE f.organization_id = org AND f.mailbox_id = box AND (f.name = old OR starts_with(f.name, old || '/'));
+    IF sum.folders > 0 AND sum.folders + (SELECT count(*) FROM folders f
+                                           WHERE f.organization_id = org AND f.mailbox_id = target_box) > most THEN
+        RAISE EXCEPTION 'too many folders' USING ERRCODE = 'IM003';
+    END IF;
     PERFORM prepare_passing(org, ARRAY[box], ARRAY[sum.number], ARRAY[sum.octets], target_box, sum.number, sum.octets);
     RETURN target_box;
 END $$;

@@ -81,12 +81,12 @@ def rename(account: Account, old: str, new: str) -> None:
 
 def _rename(account: Account, path: str, boxes: list[int], targets: list[int], new_path: str) -> list[int]:
     database, organization_id = account.database, account.organization_id
+    most = account.node.settings.limits.folders_per_mailbox
     if path == "INBOX":
-        most = account.node.settings.limits.folders_per_mailbox
         return folders.rename_inboxes(database, organization_id, boxes, targets, new_path, most)
     if len(boxes) > 1:
         return folders.rename_merged(database, organization_id, boxes, path, new_path)
-    return folders.rename(database, organization_id, boxes[0], path, targets[0], new_path)
+    return folders.rename(database, organization_id, boxes[0], path, targets[0], new_path, most)
 
 
 def _renamed(account: Account, old: str) -> tuple[Tree, str, list[int], str]:

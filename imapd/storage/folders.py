@@ -142,16 +142,16 @@ def delete(database: Database, organization_id: int, folder_ids: Sequence[int]) 
 
 
 def rename(
-    database: Database, organization_id: int, mailbox_id: int, old: str, target_mailbox_id: int, new: str
+    database: Database, organization_id: int, mailbox_id: int, old: str, target_mailbox_id: int, new: str, most: int
 ) -> list[int]:
-    """Renames a folder and its inferiors; returns the groups touched.
+    """Renames a folder and its inferiors; returns the groups touched. most: folders of the target mailbox.
 
-    Raises errors.NotFound, AlreadyExists, OverQuota.
+    Raises errors.NotFound, AlreadyExists, OverQuota, LimitReached.
     """
     row = database.row(
         "SELECT rename_tree(%(org)s, %(box)s, %(old)s,"
-        " prepare_rename(%(org)s, %(box)s, %(old)s, %(target)s, %(new)s), %(new)s)",
-        {"org": organization_id, "box": mailbox_id, "old": old, "target": target_mailbox_id, "new": new},
+        " prepare_rename(%(org)s, %(box)s, %(old)s, %(target)s, %(new)s, %(most)s), %(new)s)",
+        {"org": organization_id, "box": mailbox_id, "old": old, "target": target_mailbox_id, "new": new, "most": most},
     )
     assert row
     return row[0]

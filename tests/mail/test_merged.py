@@ -145,6 +145,23 @@ def test_a_name_only_one_domain_has_goes_where_it_is_told(merged: Speaker) -> No
     merged.no("STATUS company.org/Play (MESSAGES)", "NONEXISTENT")
 
 
+def test_a_rename_into_another_domain_keeps_to_the_limit_of_folders(merged: Speaker) -> None:
+    """Within a mailbox there is no limit to it: it gets none that it has not had."""
+    for name in ("Work", "Work/a", "Work/a/b"):
+        fill(merged, f"company.org/{name}")
+    there = len(names(merged, "example.com/*"))
+    settings = merged.node.settings
+    merged.node.settings = replace(settings, limits=replace(settings.limits, folders_per_mailbox=there + 2))
+    before, letter = sorted(names(merged)), look(merged, "company.org/Work/a")
+    merged.no("RENAME company.org/Work example.com/Play", "LIMIT")
+    assert sorted(names(merged)) == before and look(merged, "company.org/Work/a") == letter
+    merged.ok("RENAME company.org/Work/a example.com/Play")
+    assert list(look(merged, "example.com/Play/b").values()) == ["in company.org/Work/a/b"]
+    merged.no("RENAME company.org/Work example.com/Third", "LIMIT")
+    merged.no("RENAME company.org/Nothing example.com/Third", "NONEXISTENT")
+    merged.ok("RENAME example.com/Play example.com/Third")
+
+
 def test_rename_inbox_moves_the_mail_of_every_domain(merged: Speaker) -> None:
     fill(merged, "example.com/INBOX", "company.org/INBOX")
     merged.ok("RENAME INBOX Work")
