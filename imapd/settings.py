@@ -94,6 +94,7 @@ class Limits:
     searches_per_user: int = 4
     search_depth: int = 64
     folders_per_mailbox: int = 10000
+    subscriptions_per_user: int = 10000
     name_octets: int = 1000
     metadata_octets: int = 64 << 10
     metadata_entries: int = 100

@@ -53,6 +53,20 @@ CREATE TABLE subscriptions (
     PRIMARY KEY (organization_id, user_id, name)
 );
 
+-- A name outlives its folder, so names have a bound of their own. Raises IM003 where a user has as many as may be; who
+-- subscribes in several sessions at the same time passes that by one for each of them, and no further.
+CREATE FUNCTION subscribe(org bigint, usr bigint, named text, most bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM subscriptions s WHERE s.organization_id = org AND s.user_id = usr AND s.name = named) THEN
+        RETURN;
+    END IF;
+    IF (SELECT count(*) FROM subscriptions s WHERE s.organization_id = org AND s.user_id = usr) >= most THEN
+        RAISE EXCEPTION 'too many subscriptions' USING ERRCODE = 'IM003';
+    END IF;
+    INSERT INTO subscriptions (organization_id, user_id, name) VALUES (org, usr, named) ON CONFLICT DO NOTHING;
+END $$;
+
 -- Who owns the UID space of a mailbox's folders.
 CREATE FUNCTION owner_of(org bigint, box bigint) RETURNS text
 LANGUAGE sql STABLE AS $$

@@ -229,9 +229,10 @@ class Account:
         hierarchy.rename(self, old, new)
 
     def subscribe(self, name: str) -> None:
-        """Raises errors.NotFound: only what is there can be subscribed, so that the list has a bound."""
+        """Raises errors.NotFound: only what is there can be subscribed; LimitReached."""
         place = self.need(self.find(name), rights.LOOKUP)
-        folders.subscribe(self.database, self.organization_id, self.user_id, place.name)
+        most = self.node.settings.limits.subscriptions_per_user
+        folders.subscribe(self.database, self.organization_id, self.user_id, place.name, most)
         self.announce_names(self.owner, place.name)
 
     def unsubscribe(self, name: str) -> None:

@@ -183,11 +183,9 @@ def subscriptions(database: Database, organization_id: int, user_id: int) -> set
     return {name for (name,) in database.rows(SUBSCRIPTIONS, (organization_id, user_id))}
 
 
-def subscribe(database: Database, organization_id: int, user_id: int, name: str) -> None:
-    database.execute(
-        "INSERT INTO subscriptions (organization_id, user_id, name) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (organization_id, user_id, name),
-    )
+def subscribe(database: Database, organization_id: int, user_id: int, name: str, most: int) -> None:
+    """Raises errors.LimitReached where the user has as many already."""
+    database.execute("SELECT subscribe(%s, %s, %s, %s)", (organization_id, user_id, name, most))
 
 
 def unsubscribe(database: Database, organization_id: int, user_id: int, name: str) -> None:

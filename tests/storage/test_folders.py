@@ -3,6 +3,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -106,3 +107,23 @@ def test_a_rename_into_an_occupied_name_wakes_those_who_look_at_it(store: Store)
     account.rename("example.com/Draft of it", "example.com/Plan")
     assert woken
     assert looking.pending(may_expunge=True).exists == 1
+
+
+def test_names_that_are_subscribed_have_a_bound_also_where_their_folders_are_gone(store: Store) -> None:
+    account = store.account(store.node())
+    there = len(account.list_folders(subscribed_only=True))
+    limits = replace(account.node.settings.limits, subscriptions_per_user=there + 3)
+    account.node.settings = replace(account.node.settings, limits=limits)
+    for number in range(3):
+        account.create(f"Gone {number}")
+        account.subscribe(f"Gone {number}")
+        account.delete(f"Gone {number}")
+    account.create("Work")
+    with pytest.raises(errors.LimitReached):
+        account.subscribe("Work")
+    account.subscribe("INBOX")  # what is subscribed already adds nothing
+    with pytest.raises(errors.NotFound):
+        account.subscribe("Nothing")
+    account.unsubscribe("Gone 1")
+    account.subscribe("Work")
+    store.account(account.node, "colleague@example.com").subscribe("INBOX")
