@@ -250,3 +250,21 @@ BEGIN
     DELETE FROM shared_mailbox_access a WHERE a.organization_id = org AND a.mailbox_id = box AND a.grantee = whose;
     RETURN groups;
 END $$;
+
+-- Removes mailboxes of one owner with all that is in them. Whoever takes their prefixes is told (prefix_passes_on), so
+-- all groups of the owner are locked; then what charge() will want for any of the folders, before it wants the first;
+-- then the mailboxes, so that no folder comes into them any more.
+CREATE FUNCTION remove_mailboxes(org bigint, boxes bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM folder_groups g
+      WHERE g.organization_id = org AND g.owner IN (SELECT owner_of(org, box) FROM unnest(boxes) box)
+      ORDER BY g.group_id FOR NO KEY UPDATE;
+    PERFORM prepare_passing(org, boxes, zeros, zeros, boxes[1], 0, 0)
+       FROM (SELECT array_fill(0::bigint, ARRAY[cardinality(boxes)]) AS zeros) z;
+    PERFORM FROM mailboxes m WHERE m.organization_id = org AND m.mailbox_id = ANY (boxes)
+      ORDER BY m.mailbox_id FOR UPDATE;
+    PERFORM delete_folders(org, ARRAY(SELECT f.folder_id FROM folders f
+                                       WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes)));
+    DELETE FROM mailboxes m WHERE m.organization_id = org AND m.mailbox_id = ANY (boxes);
+END $$;

@@ -11,6 +11,9 @@ import pytest
 from imapd import errors
 from imapd.mail.account import Account, Draft
 from imapd.mail.namespaces import UNIFIED
+from imapd.storage import provision, quota_roots
+from imapd.storage.addresses import address
+from imapd.storage.quotas import UNLIMITED, Limits
 from tests.running.store import Store
 
 
@@ -89,6 +92,42 @@ def test_what_comes_into_a_folder_that_is_being_deleted_waits_and_then_finds_it_
     assert outcome == [errors.NoTarget]
     assert len(inbox.view.uids) == account.status("INBOX").messages
     assert deadlocks(store) == before
+
+
+@pytest.mark.parametrize("name", ["example.com/Work", "second@example.com/Other", "company.org/Other"])
+@pytest.mark.parametrize("whole", [False, True], ids=["mailbox", "user"])
+def test_who_writes_while_a_mailbox_is_removed_comes_first_and_the_removal_after_it(
+    store: Store, name: str, whole: bool
+) -> None:
+    user, second = address("user@example.com"), address("second@example.com")
+    provision.add_mailbox(store.database, second, user, UNLIMITED)
+    provision.set_user(store.database, user, primary=address("user@company.org"))
+    quota_roots.set_limits(store.database, user, Limits(10**9, 1000), user=True, keep=())
+    account = store.account(store.node())
+    account.create(name)
+    for inbox in ("example.com/INBOX", "company.org/INBOX"):
+        account.append(inbox, [draft("the quota changes")])
+    folder = account.find(name).folders[0]
+    failed: list[BaseException] = []
+
+    def remove() -> None:
+        try:
+            (provision.remove_user if whole else provision.remove_mailbox)(store.database, user)
+        except errors.MailError as error:
+            failed.append(error)
+
+    removing = threading.Thread(target=remove)
+    with store.database.transaction() as tx:
+        tx.row("SELECT FROM folder_groups WHERE group_id = %s FOR NO KEY UPDATE", (folder.group_id,))
+        removing.start()
+        time.sleep(0.3)
+        tx.execute("SET LOCAL lock_timeout = 200")
+        tx.execute("SELECT charge(%s, %s, 1, 10, 0, 0, 0)", (account.organization_id, folder.folder_id))
+        tx.execute("SELECT charge(%s, %s, -1, -10, 0, 0, 0)", (account.organization_id, folder.folder_id))
+    removing.join(10)
+    assert not failed and not removing.is_alive()
+    with pytest.raises(errors.NotFound):
+        provision.remove_mailbox(store.database, user)
 
 
 def deadlocks(store: Store) -> int:

@@ -97,7 +97,7 @@ def remove_mailbox(database: Database, of: Address) -> None:
         place = locked_mailbox(tx, of)
         if not let_go(tx, place):
             raise Cannot(f"It is the user's only mailbox. Remove the user: imapd user remove {of}")
-        take_down(tx, place.organization_id, place.mailbox_id)
+        take_down(tx, place.organization_id, [place.mailbox_id])
         audit.write(
             tx, "mailbox removed", organization_id=place.organization_id, user_id=place.user_id, address=str(of)
         )
@@ -121,17 +121,10 @@ def let_go(tx: Transaction, place: Place) -> bool:
     return True
 
 
-def take_down(tx: Transaction, organization_id: int, mailbox_id: int) -> None:
-    """The contents stay for the garbage collection, which knows whether another mailbox has them, too."""
-    whole = (organization_id, mailbox_id)
-    tx.execute(
-        """
-        SELECT delete_folder(f.organization_id, f.folder_id)
-        FROM (SELECT * FROM folders WHERE organization_id = %s AND mailbox_id = %s ORDER BY group_id OFFSET 0) f
-        """,
-        whole,
-    )
-    tx.execute("DELETE FROM mailboxes WHERE organization_id = %s AND mailbox_id = %s", whole)
+def take_down(tx: Transaction, organization_id: int, mailbox_ids: list[int]) -> None:
+    """Mailboxes of one owner. The contents stay for the garbage collection, which knows whether another mailbox has
+    them, too."""
+    tx.execute("SELECT remove_mailboxes(%s, %s)", (organization_id, mailbox_ids))
 
 
 # Aliases

@@ -138,8 +138,7 @@ def remove_user(database: Database, of: Address) -> None:
         boxes = tx.rows(
             "SELECT mailbox_id FROM mailboxes WHERE organization_id = %s AND user_id = %s", (organization_id, user_id)
         )
-        for (mailbox_id,) in boxes:
-            take_down(tx, organization_id, mailbox_id)
+        take_down(tx, organization_id, [mailbox_id for (mailbox_id,) in boxes])
         whole = {"org": organization_id, "user": user_id, "name": f"u{user_id}"}
         for statement in (
             "DELETE FROM shared_mailbox_access WHERE organization_id = %(org)s AND grantee = %(name)s",
