@@ -6,7 +6,7 @@ from typing import NamedTuple
 from imapd import audit
 from imapd.errors import Cannot
 from imapd.storage.addresses import Address, Place, locked_domain, locked_mailbox, locked_user, refuse_taken
-from imapd.storage.pool import Database, Transaction
+from imapd.storage.pool import Database, Transaction, tried_again
 from imapd.storage.provision import let_go, subscribe_by_prefix
 
 
@@ -22,6 +22,7 @@ class Passing(NamedTuple):
     keep_address: bool = False
 
 
+@tried_again
 def move(database: Database, of: Address, passing: Passing) -> None:
     with database.transaction() as tx:
         place = locked_mailbox(tx, of)

@@ -7,9 +7,10 @@ the standard library alone: cooperative in a patched worker, plain in the operat
 
 import queue
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import psycopg2
 import psycopg2.errors
@@ -25,6 +26,27 @@ Sql = str | Prepared
 
 ATTEMPTS = 4
 """So often what RETRIED names is tried in all."""
+FIRST_PAUSE_SECONDS = 0.01
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def tried_again(deed: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Of a function that is one transaction and nothing else: it is begun anew where a statement would be, too."""
+
+    @wraps(deed)
+    def tried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        for attempt in range(ATTEMPTS):
+            try:
+                return deed(*args, **kwargs)
+            except errors.InUse as error:
+                if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(FIRST_PAUSE_SECONDS * 3**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    return tried
 
 
 class Connection(psycopg2.extensions.connection):
@@ -180,7 +202,7 @@ class Database:
             except psycopg2.Error as error:
                 if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
                     raise meaning(error) from error
-                time.sleep(0.01 * 3**attempt)
+                time.sleep(FIRST_PAUSE_SECONDS * 3**attempt)
         raise AssertionError("the loop returns or raises")
 
     def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool) -> list[Row]:

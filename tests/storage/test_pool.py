@@ -14,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 
 from imapd import errors
 from imapd.storage.hosts import located
-from imapd.storage.pool import Database, Running
+from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
 from imapd.storage.prepared import Prepared
 from workers.embedded import Embedded
 
@@ -136,6 +136,29 @@ def test_a_lost_connection_is_not_tried_again(database: Database) -> None:
 def test_a_lock_of_one_alone_says_that_the_store_is_away() -> None:
     with pytest.raises(errors.Unavailable), Database("host=/nowhere dbname=x", 1).alone(1):
         pass
+
+
+@pytest.mark.parametrize(("state", "times"), [("40P01", ATTEMPTS), ("40001", ATTEMPTS), ("55P03", 1), ("IM003", 1)])
+def test_a_transaction_that_met_another_one_is_tried_again(database: Database, state: str, times: int) -> None:
+    database.execute("CREATE TABLE deeds (n int)")
+    tried: list[int] = []
+
+    @tried_again
+    def deed(fails: int) -> str:
+        with database.transaction() as tx:
+            tried.append(1)
+            tx.execute("INSERT INTO deeds VALUES (1)")
+            if len(tried) <= fails:
+                tx.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$")
+        return "done"
+
+    with pytest.raises(errors.MailError):
+        deed(ATTEMPTS)
+    assert len(tried) == times and database.rows("SELECT FROM deeds") == []
+    tried.clear()
+    if times > 1:
+        assert deed(1) == "done" and len(database.rows("SELECT FROM deeds")) == 1
+    database.execute("DROP TABLE deeds")
 
 
 def killed(database: Database, backend: int) -> None:

@@ -4,7 +4,7 @@
 from imapd import audit
 from imapd.errors import Cannot, NotFound
 from imapd.storage.addresses import Address, Place, locked_domain, locked_mailbox, locked_user, refuse_taken
-from imapd.storage.pool import Database, Transaction
+from imapd.storage.pool import Database, Transaction, tried_again
 from imapd.storage.provision.organizations import state
 from imapd.storage.quotas import Limits
 from imapd.storage.standard_folders import standard_folders
@@ -15,6 +15,7 @@ FEW = 50
 # Mailboxes
 
 
+@tried_again
 def add_mailbox(database: Database, new: Address, user: Address | None, limits: Limits) -> None:
     """A further mailbox of a user, or one that nobody owns, with its standard folders."""
     with database.transaction() as tx:
@@ -71,6 +72,7 @@ def subscribe_by_prefix(tx: Transaction, organization_id: int, mailbox_id: int) 
     )
 
 
+@tried_again
 def set_mailbox(
     database: Database, of: Address, *, disabled: bool | None = None, seen: str | None = None
 ) -> None:
@@ -91,6 +93,7 @@ def set_mailbox(
             tx.execute("SELECT set_seen_mode(%s, %s, %s)", (place.organization_id, place.mailbox_id, seen))
 
 
+@tried_again
 def remove_mailbox(database: Database, of: Address) -> None:
     """With all its mail. A user's last mailbox goes with the user only."""
     with database.transaction() as tx:

@@ -9,7 +9,7 @@ from imapd import audit
 from imapd.errors import AlreadyExists, Cannot, NotFound
 from imapd.storage import quota_roots
 from imapd.storage.addresses import Address, locked_domain
-from imapd.storage.pool import Database, Transaction
+from imapd.storage.pool import Database, Transaction, tried_again
 from imapd.storage.standard_folders import standard_folders
 
 
@@ -90,6 +90,7 @@ def add_domain(database: Database, organization: str, name: str) -> None:
         audit.write(tx, "domain created", organization_id=organization_id, name=name)
 
 
+@tried_again
 def set_domain(
     database: Database, name: str, *, disabled: bool | None = None, language: str | None = None,
     names: Mapping[str, str] | None = None,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from imapd import audit
 from imapd.errors import Cannot
 from imapd.storage.addresses import Address, locked_domain, locked_mailbox, locked_user, refuse_taken
-from imapd.storage.pool import Database, Transaction
+from imapd.storage.pool import Database, Transaction, tried_again
 from imapd.storage.provision.mailboxes import furnish, take_down
 from imapd.storage.provision.organizations import state
 from imapd.storage.quotas import UNLIMITED, Limits
 
 
+@tried_again
 def add_user(
     database: Database, primary: Address, display_name: str, password_hash: str | None, mode: str | None = None,
     limits: Limits = UNLIMITED,
@@ -79,6 +80,7 @@ def _add_users(
     return [mailbox_id for (mailbox_id,) in rows]
 
 
+@tried_again
 def set_user(
     database: Database, of: Address, *, display_name: str | None = None, mode: str | None = None,
     primary: Address | None = None, disabled: bool | None = None,
@@ -131,6 +133,7 @@ def set_password(database: Database, of: Address, password_hash: str | None) -> 
         audit.write(tx, "password changed", organization_id=organization_id, user_id=user_id, address=str(of))
 
 
+@tried_again
 def remove_user(database: Database, of: Address) -> None:
     """The user with all mailboxes and their mail."""
     with database.transaction() as tx:
