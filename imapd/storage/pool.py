@@ -2,13 +2,14 @@
 """A bounded pool of PostgreSQL connections.
 
 A statement outside a transaction is one round trip and its own transaction. Waiting uses
-the standard library alone: cooperative in a patched worker, plain in the operator's command.
+the standard library alone: cooperative in a patched worker, whose native threads have no business here, plain in the
+operator's command.
 """
 
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -131,6 +132,7 @@ class Database:
         self._room: queue.SimpleQueue[None] = queue.SimpleQueue()  # a place for each connection that may be open
         for _ in range(size):
             self._room.put(None)
+        self._waiting = 0  # for a place
         self._wait_seconds = wait_seconds
         self.statements = 0  # since the start: what tests hold commands to
 
@@ -160,7 +162,10 @@ class Database:
                     raise meaning(error) from error
             except BaseException:
                 if not connection.closed:
-                    connection.rollback()
+                    try:
+                        connection.rollback()
+                    except psycopg2.Error:  # a server that is gone has undone it; what is raised is why
+                        connection.close()
                 raise
             finally:
                 if not connection.closed:
@@ -191,8 +196,8 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
-        while self._free:
-            self._free.pop().close()
+        while connection := self._take(""):
+            connection.close()
 
     def _run(self, sql: Sql, params: Any, fetch: bool, running: Running | None = None) -> list[Row]:
         for attempt in range(ATTEMPTS):
@@ -227,12 +232,9 @@ class Database:
     @contextmanager
     def _connection(self, sql: Sql = "") -> Iterator[Connection]:
         """A connection for a while. It goes back only where the work on it ended in a known state."""
+        self._take_place()
         try:
-            self._room.get(timeout=self._wait_seconds)
-        except queue.Empty:
-            raise errors.Unavailable from None
-        try:
-            connection = self._take(sql) if self._free else self._open()
+            connection = self._take(sql) or self._open()
             try:
                 yield connection
             except (psycopg2.Error, errors.MailError):
@@ -245,13 +247,29 @@ class Database:
         finally:
             self._room.put(None)
 
-    def _take(self, sql: Sql) -> Connection:
-        """The one used last, of those that have planned the statement: the first time costs some milliseconds."""
-        if isinstance(sql, Prepared):
-            for at in range(len(self._free) - 1, -1, -1):
-                if sql.name in self._free[at].prepared:
-                    return self._free.pop(at)
-        return self._free.pop()
+    def _take_place(self) -> None:
+        """Who comes later waits behind those who wait: a queue gives a place to whoever asks first after it has come
+        free, and somebody with one statement after the other asks before those who waited have their turn."""
+        if self._waiting:
+            time.sleep(0)
+        self._waiting += 1
+        try:
+            self._room.get(timeout=self._wait_seconds)
+        except queue.Empty:
+            raise errors.Unavailable from None
+        finally:
+            self._waiting -= 1
+
+    def _take(self, sql: Sql) -> Connection | None:
+        """The one used last, of those that have planned the statement: the first time costs some milliseconds. None
+        where none is free; other threads take some meanwhile."""
+        with suppress(IndexError):
+            if isinstance(sql, Prepared):
+                for at in range(len(self._free) - 1, -1, -1):
+                    if sql.name in self._free[at].prepared:
+                        return self._free.pop(at)
+            return self._free.pop()
+        return None
 
     def _give_back(self, connection: Connection) -> None:
         if connection.is_spent:

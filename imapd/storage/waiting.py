@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How greenlets wait for PostgreSQL: the others have their turn meanwhile, and nobody waits for ever.
 
-Only for processes that gevent has patched; libpq's own connect_timeout counts for none of their connections.
+Only for processes that gevent has patched, and in them for the thread of the hub alone; libpq's own connect_timeout
+counts for none of their connections.
 """
 
 from time import monotonic
@@ -43,7 +44,7 @@ class Patience:
         """Runs in the hub, so whoever stands in the table does wait."""
         now = monotonic()
         for greenlet in [each for each, until in self._until.items() if now >= until]:
-            if greenlet in self._until:
+            if self._until.get(greenlet, now + 1) <= now:  # those before it may have changed that
                 greenlet.throw(TimeoutError)
 
 

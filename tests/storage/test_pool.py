@@ -57,6 +57,78 @@ os.kill(backend, signal.SIGCONT)
 tried(database)
 """
 
+# The same process, and many greenlets in it.
+MANY = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import os, signal, sys, time
+import gevent
+from imapd.errors import Unavailable
+from imapd.storage import waiting
+from imapd.storage.pool import Database
+
+patience = []
+made = waiting.Patience
+waiting.Patience = lambda *seconds: patience.append(made(*seconds)) or patience[0]
+waiting.wait_at_most(2, 2)
+
+def at_rest(database):
+    assert patience[0]._until == {}, patience[0]._until
+    assert database._room.qsize() == 2 and database._waiting == 0
+    assert database.row("SELECT 7") == (7,)
+
+def tried(database, sql):
+    try:
+        return database.row(sql)[0]
+    except Unavailable:
+        return "Unavailable"
+
+# Who asks without end leaves room for others.
+database = Database(sys.argv[1], 2, wait_seconds=5)
+busy = [gevent.spawn(lambda: [database.row("SELECT 1") for _ in iter(int, 1)]) for _ in range(2)]
+gevent.sleep(0.2)
+assert [tried(database, f"SELECT {n}") for n in range(20)] == list(range(20))
+
+# Who is killed, whatever they wait for, takes no place along.
+waiters = [gevent.spawn(database.row, "SELECT 1") for _ in range(20)]
+gevent.sleep(0)
+gevent.killall(busy + waiters)
+at_rest(database)
+asleep = [gevent.spawn(database.row, "SELECT pg_sleep(60)") for _ in range(4)]
+gevent.sleep(0.2)
+gevent.killall(asleep)
+at_rest(database)
+with gevent.Timeout(0.2, False):
+    database.row("SELECT pg_sleep(60)")
+at_rest(database)
+
+# A connection that ends while somebody waits for its answer.
+admin = Database(sys.argv[1], 1)
+dying = gevent.spawn(tried, database, "SELECT pg_sleep(60)")
+gevent.sleep(0.2)
+admin.row("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
+assert dying.get() == "Unavailable"
+at_rest(database)
+
+# Those whose server stands still are called one by one; who waits for another one goes on.
+frozen = Database(sys.argv[1], 2)
+with frozen.transaction() as one, frozen.transaction() as two:
+    backends = [each.row("SELECT pg_backend_pid()")[0] for each in (one, two)]
+for backend in backends:
+    os.kill(backend, signal.SIGSTOP)
+began = time.monotonic()
+still = [gevent.spawn(tried, frozen, "SELECT 1") for _ in range(2)]
+moving = gevent.spawn(tried, database, "SELECT pg_sleep(1.5)")
+assert [each.get() for each in still] == ["Unavailable"] * 2
+assert 2 <= time.monotonic() - began < 4
+assert moving.get() == ""
+for backend in backends:
+    os.kill(backend, signal.SIGCONT)
+at_rest(frozen)
+at_rest(database)
+print("well")
+"""
+
 
 @pytest.fixture
 def database(services: Embedded) -> Database:
@@ -70,6 +142,38 @@ def test_a_worker_does_not_wait_for_ever(services: Embedded) -> None:
     said = done.stdout.splitlines()
     assert [line.split()[0] for line in said] == ["Unavailable", "Unavailable", "Unavailable", "answered"], done.stderr
     assert all(int(line.split()[1]) < 20 for line in said[:3])
+
+
+def test_greenlets_that_wait_share_the_pool_and_leave_it_as_it_was(services: Embedded) -> None:
+    command = [sys.executable, "-c", MANY, services.dsn]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "well\n", done.stderr
+
+
+def test_threads_share_the_pool(services: Embedded) -> None:
+    database = Database(services.dsn, 2)
+    answers: list[object] = []
+
+    def ask() -> None:
+        answers.extend(database.row("SELECT %s", (n,)) for n in range(100))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(answers) == sorted([(n,) for n in range(100)] * 8)  # type: ignore[type-var]
+    assert database._room.qsize() == 2 and len(database._free) <= 2
+
+
+def test_why_a_transaction_failed_is_said_also_where_it_cannot_be_undone(database: Database) -> None:
+    with pytest.raises(errors.NotFound), database.transaction() as tx:
+        row = tx.row("SELECT pg_backend_pid()")
+        assert row
+        killed(database, row[0])
+        raise errors.NotFound
+    assert database.row("SELECT 1") == (1,)
 
 
 def test_what_a_migration_has_changed_is_planned_anew(services: Embedded) -> None:
