@@ -87,7 +87,7 @@ class Wakeups:
             watches.add(made)
             missed = self._unwatched.pop(channel, False)
         if missed:
-            made.callback(b"")
+            _tell(made, b"")
         return made
 
     def unwatch(self, watch: Watch) -> None:
@@ -147,13 +147,12 @@ class Wakeups:
         self._something.set()
 
     def _call(self, channel: bytes, what: bytes = b"") -> None:
-        if channel in self._unwatched:
-            self._unwatched[channel] = True
-        for watch in tuple(self._watches.get(channel, ())):
-            try:
-                watch.callback(what)
-            except Exception:
-                log.exception("a watcher failed")
+        with self._lock:
+            if channel in self._unwatched:
+                self._unwatched[channel] = True
+            watches = tuple(self._watches.get(channel, ()))
+        for watch in watches:
+            _tell(watch, what)
 
     def _call_those_due(self) -> None:
         while not self._stopped:
@@ -183,6 +182,13 @@ class Wakeups:
                 del self._watches[channel]
             if channels:
                 self._pubsub.unsubscribe(*channels)
+
+
+def _tell(watch: Watch, what: bytes) -> None:
+    try:
+        watch.callback(what)
+    except Exception:
+        log.exception("a watcher failed")
 
 
 def _channel(organization_id: int, group_id: int) -> bytes:

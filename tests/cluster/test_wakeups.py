@@ -2,6 +2,7 @@
 """Who is woken, when, and what happens to it while Redis is away."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -138,6 +139,59 @@ def test_who_watches_again_hears_of_what_nobody_watched(join: Join) -> None:
     until(lambda: there.wakeups._unwatched[b"imapd:1:8"])
     there.wakeups.watch(1, 8, again)
     assert again.times == 1
+
+
+def test_a_watcher_that_fails_when_it_begins_is_one_all_the_same(join: Join) -> None:
+    there = join()
+    watched(there)
+    there.wakeups.unwatch(there.wakeups.watch(1, 8, Woken()))
+    there.wakeups.publish(1, 8, "u1")
+    watch = there.wakeups.watch(1, 8, lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    there.wakeups.unwatch(watch)
+    assert not there.wakeups._watches[b"imapd:1:8"]
+
+
+def test_what_nobody_watched_during_an_interruption_is_heard_of_too(join: Join, redis_server: RedisServer) -> None:
+    there = join()
+    watched(there)
+    there.wakeups.unwatch(there.wakeups.watch(1, 8, Woken()))
+    until(lambda: not there.wakeups._due)
+    again = Woken()
+    there.wakeups.unwatch(there.wakeups.watch(1, 8, Woken()))
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.client_kill_filter(_type="pubsub")
+    until(lambda: there.wakeups._unwatched[b"imapd:1:8"])
+    there.wakeups.watch(1, 8, again)
+    assert again.times == 1
+
+
+def test_channels_are_forgotten_while_others_call_and_watch_them(join: Join) -> None:
+    """Who watches at the end is called, whatever happened before."""
+    there = join()
+    wakeups, stopped = there.wakeups, threading.Event()
+
+    def churn(deed: Callable[[], object]) -> threading.Thread:
+        thread = threading.Thread(target=lambda: [deed() for _ in iter(stopped.is_set, True)])
+        thread.start()
+        return thread
+
+    deeds = [
+        lambda: wakeups.unwatch(wakeups.watch(1, 8, Woken())),
+        lambda: wakeups.publish(1, 8, "u1"),
+        wakeups._forget_unwatched,
+    ]
+    threads = [churn(deed) for deed in deeds]
+    time.sleep(1)
+    last = Woken()
+    wakeups.watch(1, 8, last)
+    time.sleep(0.2)
+    assert all(thread.is_alive() for thread in threads)
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    last.times = 0
+    wakeups.publish(1, 8, "u1")
+    assert last.times >= 1 and b"imapd:1:8" not in wakeups._unwatched
 
 
 def test_while_redis_is_away_watchers_are_called_now_and_then_and_again_when_it_is_back(
