@@ -197,6 +197,7 @@ class BlobStore:
             for directory in directories:
                 _sync_directory(directory)
         except OSError as error:
+            self._known.clear()  # one of them may be gone
             raise errors.Unavailable from error
 
     def _written(self, octets: bytes) -> str:
@@ -224,6 +225,7 @@ class BlobStore:
                 os.rename(spool.path, path)
             _sync_directory(path.parent)
         except OSError as error:
+            self._known.clear()
             raise errors.Unavailable from error
 
     def _prepare(self, directory: Path) -> None:

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,3 +125,22 @@ def test_others_have_a_turn_while_much_is_read(tmp_path: Path) -> None:
     for offset in range(16):
         assert store.read(1, name, offset, len(octets) - 16) == octets[offset : offset - 16]
     assert 4 <= turns.count(os.pread) <= 8
+
+
+def test_directories_that_somebody_has_taken_away_are_made_again(store: BlobStore, synced: list[Path]) -> None:
+    """As when another file system is mounted there, or what was removed by mistake is brought back."""
+    for keep in (False, True):
+        store.put(1, [(NAME, OCTETS)])
+        shutil.rmtree(store.root)
+        with pytest.raises(errors.Unavailable):
+            if keep:
+                store.root.mkdir()
+                spool = store.spool()
+                spool.write(OCTETS)
+                store.keep(1, spool)
+            else:
+                store.put(1, [(NAME, OCTETS)])
+        synced.clear()
+        store.put(1, [(NAME, OCTETS)])
+        assert store.whole(1, NAME, len(OCTETS)) == OCTETS
+        assert {store.root, store.root / "1"} <= set(synced)
