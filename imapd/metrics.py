@@ -22,8 +22,11 @@ COUNTERS = (
     ("imap_commands_processed", ("command",), "Commands processed, by name."),
     ("imap_command_seconds", ("command",), "Time spent in commands, by name."),
     ("imap_auth_attempts", ("result",), "Login attempts, by result."),
+    ("imap_lmtp_deliveries", ("result",), "Messages for a recipient brought by LMTP, by what became of them."),
     ("imap_quota_warnings", ("root", "percent"), "Thresholds crossed, by kind of root (mailbox, user, domain)."),
 )
+#: result of imap_lmtp_deliveries
+DELIVERIES = ("delivered", "deferred", "over_quota", "unknown", "disabled", "too_large", "loop")
 #: name, how processes are put together, help: gauges
 GAUGES = (
     ("imap_active_connections", "livesum", "Open connections."),
@@ -35,12 +38,13 @@ GAUGES = (
 class Metrics:
     """The numbers of one process since its last flush."""
 
-    __slots__ = ("_auth", "_commands", "_gauges", "_prometheus", "_seconds", "_total", "_warnings")
+    __slots__ = ("_auth", "_commands", "_deliveries", "_gauges", "_prometheus", "_seconds", "_total", "_warnings")
 
     def __init__(self) -> None:
         self._commands: defaultdict[str, int] = defaultdict(int)
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._auth: defaultdict[str, int] = defaultdict(int)
+        self._deliveries: defaultdict[str, int] = defaultdict(int)
         self._warnings: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._gauges: dict[str, float] = {"imap_active_connections": 0, "imap_hub_stall_seconds": 0.0}
         self._total = 0
@@ -54,6 +58,10 @@ class Metrics:
     def auth_attempt(self, result: str) -> None:
         """result: success or failure."""
         self._auth[result] += 1
+
+    def delivery(self, result: str) -> None:
+        """What became of a message for one recipient: one of DELIVERIES."""
+        self._deliveries[result] += 1
 
     def quota_warning(self, root: str, percent: int) -> None:
         """A quota has reached a threshold. root: mailbox, user or domain."""
@@ -83,6 +91,7 @@ class Metrics:
             ("imap_commands_processed", self._commands),
             ("imap_command_seconds", self._seconds),
             ("imap_auth_attempts", self._auth),
+            ("imap_lmtp_deliveries", self._deliveries),
         ):
             for label, number in counted.items():
                 self._prometheus[name].labels(label).inc(number)
@@ -105,6 +114,8 @@ def _prometheus_metrics() -> dict[str, Any]:
         made[name] = Counter(name, help_text, labels, registry=registry)
     for result in ("success", "failure"):
         made["imap_auth_attempts"].labels(result)  # told from the start, so that a rate is known at the first one
+    for result in DELIVERIES:
+        made["imap_lmtp_deliveries"].labels(result)
     for name, mode, help_text in GAUGES:
         made[name] = Gauge(name, help_text, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
     return made

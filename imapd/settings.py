@@ -129,6 +129,21 @@ class Quota:
 
 
 @dataclass(frozen=True)
+class Lmtp:
+    host: str = "127.0.0.1"
+    port: int | None = None
+    socket: str | None = None
+    allow: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    workers: int = 1
+    threads: int = 8
+    max_connections: int = 100
+    recipients: int = 100
+    idle_seconds: int = 300
+    data_seconds: int = 600
+    over_quota: str = "temporary"
+
+
+@dataclass(frozen=True)
 class Http:
     host: str = "127.0.0.1"
     port: int | None = 9090
@@ -151,8 +166,13 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     auth: Auth = field(default_factory=Auth)
     quota: Quota = field(default_factory=Quota)
+    lmtp: Lmtp = field(default_factory=Lmtp)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
+
+    @property
+    def lmtp_worker_count(self) -> int:
+        return 0 if self.lmtp.port is None and self.lmtp.socket is None else self.lmtp.workers
 
     @property
     def worker_count(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import gevent
 import gevent.socket
 
-from imapd.settings import Http, Settings
+from imapd.settings import Http, Lmtp, Settings
 from workers.admission import plain
 from workers.channel import Arrival
 from workers.listeners import Listeners
@@ -19,7 +19,7 @@ from workers.listeners import Listeners
 def accept(settings: Settings, take: Callable[[Arrival, list[int]], None]) -> None:
     """Takes what comes to the listeners of the configuration, each with its descriptor."""
     listeners = Listeners()
-    listeners.open(replace(settings, http=Http(port=None)))
+    listeners.open(replace(settings, http=Http(port=None), lmtp=Lmtp()))
     numbers = itertools.count(1)
 
     def forever(kind: str, listener: gevent.socket.socket) -> None:

@@ -10,18 +10,21 @@ from collections.abc import Iterable
 from imapd import log
 from imapd.settings import ConfigError, Settings
 
-Key = tuple[str, str, int]  # kind, host, port
+Key = tuple[str, str, int]  # kind, host, port; of a Unix socket its path, and 0
+KINDS = ("imap", "imaps", "lmtp", "http")
 
 
 def wanted(settings: Settings) -> list[Key]:
     """What the settings ask for."""
-    server, http = settings.server, settings.http
+    server, lmtp, http = settings.server, settings.lmtp, settings.http
     kinds = (
         ("imap", server.host, server.port),
         ("imaps", server.host, server.tls_port),
+        ("lmtp", lmtp.host, lmtp.port),
         ("http", http.host, http.port),
     )
-    return [(kind, host, port) for kind, host, port in kinds if port is not None]
+    keys = [(kind, host, port) for kind, host, port in kinds if port is not None]
+    return [*keys, ("lmtp", lmtp.socket, 0)] if lmtp.socket is not None else keys
 
 
 class Listeners:
@@ -43,7 +46,8 @@ class Listeners:
             for listener in fresh.values():
                 listener.close()
             kind, host, port = key
-            raise ConfigError(f"cannot listen on {host} port {port} ({kind}): {error.strerror or error}") from None
+            where = f"{host} port {port}" if port else host
+            raise ConfigError(f"cannot listen on {where} ({kind}): {error.strerror or error}") from None
         for key in [key for key in self.sockets if key not in keys]:
             self.sockets.pop(key).close()
         self.sockets.update(fresh)
@@ -71,6 +75,8 @@ class Listeners:
 
 def _bound(key: Key, backlog: int) -> socket.socket:
     _, host, port = key
+    if not port:
+        return _bound_to_path(host, backlog)
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
     )[0]
@@ -88,6 +94,33 @@ def _bound(key: Key, backlog: int) -> socket.socket:
     return listener
 
 
+def _bound_to_path(path: str, backlog: int) -> socket.socket:
+    """A Unix socket for everybody who may enter its directory. One that a dead server has left behind is removed."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if _is_deserted(path):
+            os.unlink(path)
+        listener.bind(path)
+        os.chmod(path, 0o666)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _is_deserted(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            pass  # nothing is there, or it is not ours to judge: bind() will tell
+    return False
+
+
 def _inherited() -> dict[str, list[socket.socket]]:
     """Listening sockets from systemd, by name, or by "port N" where the name is none of ours."""
     found: dict[str, list[socket.socket]] = {}
@@ -99,7 +132,7 @@ def _inherited() -> dict[str, list[socket.socket]]:
         listener.set_inheritable(False)
         listener.setblocking(False)
         name = names[number] if number < len(names) else ""
-        if name not in ("imap", "imaps", "http"):
+        if name not in KINDS:
             name = f"port {listener.getsockname()[1]}"
         log.debug("listener taken over", name=name)
         found.setdefault(name, []).append(listener)

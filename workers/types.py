@@ -30,6 +30,7 @@ def _command(name: str) -> tuple[str, ...]:
 
 TYPES = (
     ProcessType("imap", lambda settings: settings.worker_count, _command("imap"), takes_connections=True),
+    ProcessType("lmtp", lambda settings: settings.lmtp_worker_count, _command("lmtp"), inherits=("lmtp",)),
     ProcessType("http", lambda settings: int(settings.http.port is not None), _command("http"), inherits=("http",)),
     ProcessType("maintenance", lambda settings: 1, _command("maintenance")),
 )

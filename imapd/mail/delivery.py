@@ -160,14 +160,15 @@ def _all_parsed(node: Node, drafts: Sequence[Draft]) -> list[ParsedContent]:
     parsed: list[ParsedContent] = []
     prepared = 0
     for draft in drafts:
-        parsed.append(_parsed(node, draft.literal))
+        parsed.append(content_of(node, draft.literal))
         prepared += parsed[-1].octets
         if prepared > MOST_PREPARED_OCTETS and len(drafts) > 1:
             raise errors.LimitReached("Those are too many messages to be stored together.")
     return parsed
 
 
-def _parsed(node: Node, literal: Octets) -> ParsedContent:
+def content_of(node: Node, literal: Octets) -> ParsedContent:
+    """What is stored of a message beside its octets. Raises errors.Unavailable."""
     spool: Spool | None = literal.spool
     if spool is None:
         digest = hashlib.sha256(literal.data).digest()

@@ -63,7 +63,7 @@ def wait_for_schema(dsn: str) -> None:
 @click.option("--data", metavar="DIR", help="Where everything lies.  [default: var/demo]")
 @click.option("--imap-port", type=PORT, default=1143, show_default=True, help="IMAP with STARTTLS.")
 @click.option("--imaps-port", type=PORT, default=1993, show_default=True, help="IMAP over TLS.")
-@click.option("--lmtp-port", type=PORT, default=1024, show_default=True, help="LMTP, once this server speaks it.")
+@click.option("--lmtp-port", type=PORT, default=1024, show_default=True, help="LMTP: mail comes in.")
 @click.option("--http-port", type=PORT, default=9090, show_default=True, help="/health and /metrics.")
 @click.option("--users", type=click.IntRange(0, 1_000_000), default=0, help="Also user1@… to userN@example.com.")
 @click.option("--workers", type=click.IntRange(1, 128), help="IMAP worker processes.  [default: one for each core]")
