@@ -139,6 +139,7 @@ class Session(LMTP):
         self._sender: str | None = None
         self._utf8 = False
         self._recipients: list[tuple[str, Recipient]] = []
+        self._messages = 0
         self._is_taking_data = False
         self._is_leaving = False
 
@@ -281,6 +282,7 @@ class Session(LMTP):
             await self.push("501 5.5.4 Syntax: DATA")
             return
         self._is_taking_data = True
+        self._messages += 1
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             await self._data()
@@ -320,7 +322,12 @@ class Session(LMTP):
     def _trace(self) -> bytes:
         protocol = "UTF8LMTP" if self._utf8 else "LMTP"
         sender = self._sender or ""
-        return reception.trace(sender, self.hostname, self._said, self._peer, protocol, self.id, time.time())
+        return reception.trace(sender, self.hostname, self._said, self._peer, protocol, self._name, time.time())
+
+    @property
+    def _name(self) -> str:
+        """Of the message that is under way: in its Received line, in the replies and in the log."""
+        return f"{self.id}.{self._messages}"
 
     async def _take(self, incoming: Incoming) -> errors.MailError | None:
         """Reads to the end of the message, also where it can be no use any more, and says why it is none."""
@@ -346,11 +353,11 @@ class Session(LMTP):
         return refused
 
     async def _answer(self, address: str, outcome: Outcome | str | None, octets: int) -> None:
-        told = {"session": self.id, "recipient": address, "sender": self._sender, "octets": octets}
+        told = {"session": self.id, "message": self._name, "recipient": address, "sender": self._sender, "octets": octets}
         if isinstance(outcome, Appended):
             self._house.count("delivered")
             log.info("delivered", uid=outcome.first_uid, **told)
-            await self.push(f"{replies.DELIVERED} <{address}> {self.id} delivered")
+            await self.push(f"{replies.DELIVERED} <{address}> {self._name} delivered")
             return
         reply = outcome if isinstance(outcome, str) else replies.to(outcome, self._house.settings.lmtp.over_quota)
         self._house.count(replies.RESULTS[reply])
