@@ -10,8 +10,8 @@ LONGEST_SENDER = 1000
 LONGEST_LOCAL_PART = 64  # RFC 5321 section 4.5.3.1.1
 LONGEST_DOMAIN = 255
 
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"
-_DOT_STRING = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
+# Dots where Dot-string has none are in use, and whoever has no such address is unknown all the same.
+_DOT_STRING = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]+"
 _QUOTED_STRING = r'"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*"'
 _LABEL = r"[A-Za-z0-9\x80-\U0010ffff](?:[A-Za-z0-9_\x80-\U0010ffff-]*[A-Za-z0-9\x80-\U0010ffff])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[!-Z^-~]+\]"

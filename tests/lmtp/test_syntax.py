@@ -77,6 +77,7 @@ def test_what_was_stuffed_comes_out(pieces: list[bytes], data: st.DataObject) ->
         ("ann@example.com.", Address("ann", "example.com")),
         ('"ann"@example.com', Address("ann", "example.com")),
         (r'"a\"n \\ n"@example.com', Address('a"n \\ n', "example.com")),
+        ("ann+../../x@example.com", Address("ann+../../x", "example.com")),
         ("ann@[IPv6:::1]", Address("ann", "[IPv6:::1]")),
         ("käthe@exämple.com", Address("käthe", "exämple.com")),
     ],
@@ -89,7 +90,7 @@ def test_recipients(path: str, address: Address) -> None:
     "path",
     [
         "", "ann", "@example.com", '""@example.com', "@a,@b:ann@example.com", "@a:b@c", "a b@example.com", "ann@",
-        "ann@-a.example", "ann@a..example", ".ann@example.com", "a..n@example.com", "a\rn@example.com", "a@b@c",
+        "ann@-a.example", "ann@a..example", "a\rn@example.com", "a@b@c",
         "x" * 65 + "@example.com", "ann@" + "x" * 256, "x" * 10_000 + "@example.com", "ann@[ ]", "\x00@example.com",
     ],
 )  # fmt: skip
