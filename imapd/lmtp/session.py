@@ -353,15 +353,15 @@ class Session(LMTP):
         return refused
 
     async def _answer(self, address: str, outcome: Outcome | str | None, octets: int) -> None:
-        told = {"session": self.id, "message": self._name, "recipient": address, "sender": self._sender, "octets": octets}
+        told = {"session": self.id, "message": self._name, "recipient": address, "octets": octets}
         if isinstance(outcome, Appended):
             self._house.count("delivered")
-            log.info("delivered", uid=outcome.first_uid, **told)
+            log.info("delivered", sender=self._sender, uid=outcome.first_uid, **told)
             await self.push(f"{replies.DELIVERED} <{address}> {self._name} delivered")
             return
         reply = outcome if isinstance(outcome, str) else replies.to(outcome, self._house.settings.lmtp.over_quota)
         self._house.count(replies.RESULTS[reply])
-        log.info("not delivered", reply=reply, **told)
+        log.info("not delivered", sender=self._sender, reply=reply, **told)
         await self.push(reply)
 
     async def smtp_RSET(self, arg: str | None) -> None:

@@ -55,7 +55,9 @@ class Flood(Beside):
         self._node = node
         self.acknowledged: set[tuple[str, str]] = set()
         self.tried = 0
-        self._threads = [threading.Thread(target=self._run, args=(f"{time.monotonic_ns()}.{n}",)) for n in range(clients)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(f"{time.monotonic_ns()}.{n}",)) for n in range(clients)
+        ]
 
     def _run(self, name: str) -> None:
         number = 0

@@ -70,11 +70,22 @@ def blobs(node: Any) -> dict[str, int]:
 
 def test_whose_an_address_is(node: Any) -> None:
     user = find(node, "user@example.com")
-    assert find(node, "USER@Example.COM") == find(node, "user+detail+more@example.com") == find(node, "info@company.org") == user
+    assert (
+        find(node, "USER@Example.COM")
+        == find(node, "user+detail+more@example.com")
+        == find(node, "info@company.org")
+        == user
+    )
     assert find(node, "info+x@company.org") == user
     assert find(node, "support@example.com").owner.startswith("m")
     assert find(node, "a+b@example.com").mailbox_id != user.mailbox_id
-    for nobody in ("nobody@example.com", "user@nowhere.example", "+x@example.com", "a@example.com", "ſupport@example.com"):
+    for nobody in (
+        "nobody@example.com",
+        "user@nowhere.example",
+        "+x@example.com",
+        "a@example.com",
+        "ſupport@example.com",
+    ):
         with pytest.raises(errors.NotFound):
             find(node, nobody)
 
@@ -121,7 +132,9 @@ def test_a_full_mailbox_is_nobody_elses_trouble(node: Any, store: Store, message
     assert outcomes[0].root == f"m{full.mailbox_id}"
     deliver(node, message[:-3], "support@example.com")
     if message is LARGE:
-        assert sum(blobs(node).values()) - sum(before.values()) == 0, "the first is there from before, nothing was kept of the second"
+        assert sum(blobs(node).values()) - sum(before.values()) == 0, (
+            "the first is there from before, nothing was kept of the second"
+        )
 
 
 @pytest.mark.parametrize("message", [SMALL, LARGE], ids=["small", "large"])

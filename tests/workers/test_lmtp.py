@@ -115,7 +115,9 @@ def without_trace(octets: bytes) -> bytes:
 
 def counted(server: Running) -> dict[str, float]:
     text = urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/metrics").read().decode()
-    return {name: float(value) for name, value in re.findall(r'imap_lmtp_deliveries_total\{result="(\w+)"\} (\S+)', text)}
+    return {
+        name: float(value) for name, value in re.findall(r'imap_lmtp_deliveries_total\{result="(\w+)"\} (\S+)', text)
+    }
 
 
 # Who gets it
@@ -157,7 +159,9 @@ def test_bodies_are_what_they_were(lmtp: Lmtp, server: Demo, new_user: Callable[
     assert [without_trace(each) for each in inbox(server, user)] == [message]
 
 
-def test_every_address_and_nobody_else(lmtp: Lmtp, server: Demo, organization: Organization, database: Database) -> None:
+def test_every_address_and_nobody_else(
+    lmtp: Lmtp, server: Demo, organization: Organization, database: Database
+) -> None:
     home, work = organization.home, organization.work
     ann = organization.person("ann", f"ann@{work}")
     support = organization.mailbox("support")
@@ -284,7 +288,9 @@ def test_octet_by_octet(lmtp: Lmtp, server: Demo, new_user: Callable[[], str]) -
 def test_nothing_is_smuggled(lmtp: Lmtp, server: Demo, new_user: Callable[[], str], not_the_end: bytes) -> None:
     """P01"""
     user = new_user()
-    hidden = b"Subject: x\r\n\r\nhello" + not_the_end + b"MAIL FROM:<>\r\nRCPT TO:<" + user.encode() + b">\r\nDATA\r\nhidden"
+    hidden = (
+        b"Subject: x\r\n\r\nhello" + not_the_end + b"MAIL FROM:<>\r\nRCPT TO:<" + user.encode() + b">\r\nDATA\r\nhidden"
+    )
     lmtp.envelope([user])
     assert lmtp.data(hidden + b"\r\n.\r\n")[0].startswith("250 ")
     assert lmtp.ask("NOOP") == "250 2.0.0 Ok"
@@ -479,7 +485,12 @@ def test_a_unix_socket(node: Node, server: Demo, organization: Organization) -> 
 
 def test_connections_that_are_cut_anywhere(server: Demo, new_user: Callable[[], str], quiet_log: Path) -> None:
     user = new_user()
-    whole = f"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{user}>\r\nDATA\r\n".encode() + b"Subject: x\r\n\r\n" + b"x" * 300_000 + b"\r\n"
+    whole = (
+        f"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{user}>\r\nDATA\r\n".encode()
+        + b"Subject: x\r\n\r\n"
+        + b"x" * 300_000
+        + b"\r\n"
+    )
     pid = worker(server)
     before = descriptors(pid)
     for cut in (0, 4, 8, 20, 30, 40, len(whole) - 300_010, len(whole) - 1000, len(whole)):
@@ -520,15 +531,14 @@ def test_reload_and_the_end(server: Demo, organization: Organization, tmp_path: 
         eventually(lambda: _is_refused(node.lmtp_port), 20)
         node.configure({"lmtp": {"port": node.lmtp_port}})
         node.reload()
-        with eventually(lambda: Lmtp(node.lmtp_port), 20) as idle:
-            with Lmtp(node.lmtp_port) as busy:
-                busy.envelope([ann])
-                assert busy.ask("DATA").startswith("354 ")
-                assert node.process
-                node.process.send_signal(signal.SIGTERM)
-                assert [each[:9] for each in idle.until_closed(10)] == ["421 4.3.2"]
-                busy.send(stuffed(LETTER))
-                assert [each[:9] for each in busy.until_closed(10)] == ["250 2.0.0", "421 4.3.2"]
+        with eventually(lambda: Lmtp(node.lmtp_port), 20) as idle, Lmtp(node.lmtp_port) as busy:
+            busy.envelope([ann])
+            assert busy.ask("DATA").startswith("354 ")
+            assert node.process
+            node.process.send_signal(signal.SIGTERM)
+            assert [each[:9] for each in idle.until_closed(10)] == ["421 4.3.2"]
+            busy.send(stuffed(LETTER))
+            assert [each[:9] for each in busy.until_closed(10)] == ["250 2.0.0", "421 4.3.2"]
         assert node.process.wait(20) == 0
     finally:
         if node.process and node.process.poll() is None:
@@ -545,5 +555,3 @@ def _is_refused(port: int) -> bool:
     except Closed:
         pass
     return False
-
-
