@@ -7,6 +7,7 @@ config/imapd.schema.json. Nothing here opens a socket; only files that a key nam
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -198,6 +199,7 @@ def load(path: str | os.PathLike[str], *, serving: bool = False) -> Settings:
     document.check()
     settings = from_values(document.values)
     settings = _with_secrets(settings, document)
+    _check_networks(settings, document)
     if serving:
         _check_tls(settings, document)
     return settings
@@ -340,6 +342,14 @@ def _with_secrets(settings: Settings, document: _Document) -> Settings:
             if not made[section][key]:
                 raise document.fault(path, f"{file}: is empty")
     return from_values(made)
+
+
+def _check_networks(settings: Settings, document: _Document) -> None:
+    for number, text in enumerate(settings.lmtp.allow):
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise document.fault(("lmtp", "allow", number), "is no network") from None
 
 
 def _check_tls(settings: Settings, document: _Document) -> None:

@@ -64,10 +64,15 @@ def node(server: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nod
     assert not node.trouble_since(0)
 
 
-def worker(of: Running) -> int:
+def workers(of: Running) -> list[int]:
     assert of.process
-    (found,) = [pid for pid in descendants(of.process.pid) if "imapd: lmtp worker" in title(pid)]
-    return found
+    return [pid for pid in descendants(of.process.pid) if "imapd: lmtp worker" in title(pid)]
+
+
+def worker(of: Running) -> int:
+    """The one that there is, as soon as it is there."""
+    wait_for(lambda: len(workers(of)) == 1, 30, "one worker")
+    return workers(of)[0]
 
 
 class Memory(Beside):
@@ -525,7 +530,7 @@ def test_reload_and_the_end(server: Demo, organization: Organization, tmp_path: 
                 assert fresh.deliver(LETTER, ann)[0].startswith("250 ")
             busy.send(stuffed(LETTER))
             assert [each[:9] for each in busy.until_closed(10)] == ["250 2.0.0", "421 4.3.2"]
-        wait_for(lambda: pid not in descendants(node.process.pid if node.process else 0), 10, "the old one has gone")
+        wait_for(lambda: pid not in workers(node), 10, "the old one has gone")
         node.configure({"lmtp": {"port": None}})
         node.reload()
         eventually(lambda: _is_refused(node.lmtp_port), 20)
