@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from imapd import log
 from imapd.settings import ConfigError, Settings
@@ -49,7 +51,7 @@ class Listeners:
             where = f"{host} port {port}" if port else host
             raise ConfigError(f"cannot listen on {where} ({kind}): {error.strerror or error}") from None
         for key in [key for key in self.sockets if key not in keys]:
-            self.sockets.pop(key).close()
+            self._close(key)
         self.sockets.update(fresh)
 
     def of(self, kinds: Iterable[str]) -> dict[str, list[int]]:
@@ -60,9 +62,15 @@ class Listeners:
         }
 
     def close(self) -> None:
-        for listener in self.sockets.values():
-            listener.close()
-        self.sockets.clear()
+        for key in list(self.sockets):
+            self._close(key)
+
+    def _close(self, key: Key) -> None:
+        self.sockets.pop(key).close()
+        _, path, port = key
+        if not port:
+            with suppress(OSError):
+                os.unlink(path)
 
     def _take_over(self, key: Key) -> socket.socket | None:
         """One from systemd: by the name of its FileDescriptorName=, else by its port."""
@@ -111,6 +119,8 @@ def _bound_to_path(path: str, backlog: int) -> socket.socket:
 
 
 def _is_deserted(path: str) -> bool:
+    if not Path(path).is_socket():
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

@@ -33,6 +33,7 @@ from workers.listeners import Listeners
 from workers.titles import set_title
 
 _TICK_SECONDS = 1
+_LAST_TICK_SECONDS = 0.05
 _PAUSE_SECONDS = 1.0
 #: After SIGTERM, or the master's death: so long for what is being stored; then the kernel ends us whatever hangs.
 _LAST_SECONDS = 2
@@ -111,7 +112,7 @@ class Worker:
         self._accepting: list[asyncio.Task[None]] = []
         self._arriving: set[asyncio.Task[None]] = set()  # the loop itself holds tasks by weak references
         self._leave_at = float("inf")
-        self._is_leaving = False
+        self._leaving = asyncio.Event()
 
     async def run(self, listeners: list[socket.socket]) -> None:
         """Until the master says so, or is gone, or SIGTERM, and nobody is here any more."""
@@ -123,12 +124,21 @@ class Worker:
         for listener in listeners:
             listener.setblocking(False)
             self._accepting.append(loop.create_task(self._accept(listener)))
-        while not (self._is_leaving and not self._sessions) and time.monotonic() < self._leave_at:
+        while not (self._leaving.is_set() and not self._sessions) and time.monotonic() < self._leave_at:
             self._each_second()
-            await asyncio.sleep(_TICK_SECONDS if not self._is_leaving else 0.05)
+            await self._tick()
         for session in list(self._sessions):
             session.abort()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _tick(self) -> None:
+        if self._leaving.is_set():
+            await asyncio.sleep(_LAST_TICK_SECONDS)
+            return
+        try:
+            await asyncio.wait_for(self._leaving.wait(), _TICK_SECONDS)
+        except TimeoutError:
+            pass
 
     def _each_second(self) -> None:
         if self._channel is not None:
@@ -159,7 +169,7 @@ class Worker:
 
     def _leave(self, seconds: float) -> None:
         """No more clients; those that are here hear goodbye, a message that is on its way in may come to its end."""
-        self._is_leaving = True
+        self._leaving.set()
         self._leave_at = min(self._leave_at, time.monotonic() + seconds)
         for task in self._accepting:
             task.cancel()

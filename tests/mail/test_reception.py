@@ -194,6 +194,15 @@ def test_a_delivery_wakes_folder_and_owner(node: Any) -> None:
     assert heard == [str(done.group_id)]
 
 
+@pytest.mark.parametrize(("message", "statements"), [(SMALL, 1), (LARGE, 2)], ids=["small", "large"])
+def test_round_trips(node: Any, store: Store, message: bytes, statements: int) -> None:
+    before = store.database.statements
+    find(node, "user+x@example.com")
+    assert store.database.statements - before == 1
+    deliver(node, message, "user@example.com", "colleague@example.com", "ann@other.example")
+    assert store.database.statements - before == 1 + 3 + 3 * statements
+
+
 def test_trace() -> None:
     lines = reception.trace("a@b", "mx.example", "mta.example", "192.0.2.1", "LMTP", "id.1", 0.5).decode().split("\r\n")
     assert lines == [

@@ -4,6 +4,7 @@
 import hashlib
 import re
 import signal
+import socket
 import threading
 import time
 import urllib.request
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from imapd.settings import ConfigError, Http, Server, Settings
+from imapd.settings import Lmtp as SettingsOfLmtp
 from imapd.storage import provision
 from imapd.storage.addresses import address
 from imapd.storage.grants import Limits
@@ -22,6 +25,7 @@ from tests.running.lmtp import Lmtp, stuffed
 from tests.running.organization import Organization
 from tests.running.processes import descendants, descriptors, private_octets, title, wait_for
 from tests.running.server import Demo, Node, Running, eventually
+from workers.listeners import Listeners
 
 LETTER = b"From: ann@elsewhere.example\r\nSubject: hello\r\n\r\n.body\r\n..\r\n"
 
@@ -486,6 +490,23 @@ def test_a_unix_socket(node: Node, server: Demo, organization: Organization) -> 
     (stored,) = inbox(server, ann)
     assert b"\r\nReceived: from mta.example\r\n\tby " in stored
     assert without_trace(stored) == LETTER
+
+
+def test_a_unix_socket_that_a_dead_server_left_behind(tmp_path: Path) -> None:
+    settings = Settings(Server(port=None, tls_port=None), http=Http(port=None), lmtp=SettingsOfLmtp(socket=f"{tmp_path}/lmtp"))
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(f"{tmp_path}/lmtp")
+    left.close()
+    listeners = Listeners()
+    listeners.open(settings)
+    with pytest.raises(ConfigError, match=f"cannot listen on {tmp_path}/lmtp"):
+        Listeners().open(settings)
+    listeners.close()
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "lmtp").write_text("somebody's file")
+    with pytest.raises(ConfigError, match="in use"):
+        listeners.open(settings)
+    assert (tmp_path / "lmtp").read_text()
 
 
 def test_connections_that_are_cut_anywhere(server: Demo, new_user: Callable[[], str], quiet_log: Path) -> None:
