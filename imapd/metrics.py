@@ -8,12 +8,15 @@ names from our own tables, never a client's text.
 from __future__ import annotations
 
 import os
+import struct
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 _ATTEMPTS = 10
+_PAUSE_SECONDS = 0.01
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 
 #: name, labels, help: counters. Each is told under this name and with _total behind it.
@@ -161,9 +164,10 @@ def exposition(directory: str) -> bytes:
         registry.register(AllProcesses(directory))  # type: ignore[arg-type]
         try:
             return generate_latest(registry)
-        except FileNotFoundError:  # a process has ended and its gauges have gone meanwhile
-            continue
-    raise RuntimeError("processes end faster than they can be counted")
+        except (FileNotFoundError, struct.error):
+            # A process has ended and its gauges have gone meanwhile; or one begins, and its file has nothing in it yet.
+            time.sleep(_PAUSE_SECONDS)
+    raise RuntimeError("processes come and go faster than they can be counted")
 
 
 def start_directory(directory: str) -> None:

@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -79,3 +80,13 @@ def test_counting_costs_next_to_nothing() -> None:
     for _ in range(100_000):
         made.command("NOOP", 0.0001)
     assert (time.process_time() - began) / 100_000 < 2e-6 * 5  # five times what it may cost: other tests run beside
+
+
+def test_a_process_that_just_begins_is_no_error(tmp_path: Path) -> None:
+    """Its file is there before anything is in it."""
+    metrics.start_directory(str(tmp_path))
+    counted(tmp_path)
+    begun = tmp_path / "counter_1.db"
+    begun.touch()
+    threading.Timer(0.03, begun.unlink).start()
+    assert told(tmp_path)["imap_total_connections"] == 3
