@@ -18,6 +18,20 @@ _LOCAL_PART = re.compile(r"[a-z0-9!#$&'+=?^_`{|}~-]+(\.[a-z0-9!#$&'+=?^_`{|}~-]+
 
 GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
+# The mailbox m that an address of `asked` leads to, be it its own or an alias, with its domain d and organisation o.
+MAILBOX_OF_ASKED = """
+    JOIN domains d ON d.name = asked.domain
+    JOIN organizations o ON o.organization_id = d.organization_id
+    JOIN LATERAL (
+        SELECT mailbox_id FROM mailboxes
+        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
+        UNION ALL
+        SELECT mailbox_id FROM aliases
+        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
+    ) address ON true
+    JOIN mailboxes m ON m.organization_id = d.organization_id AND m.mailbox_id = address.mailbox_id
+"""
+
 
 class Address(NamedTuple):
     """local-part@domain, in lower case."""

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from imapd.storage.addresses import MAILBOX_OF_ASKED
 from imapd.storage.pool import Database
 from imapd.storage.prepared import Prepared
 
@@ -29,17 +30,7 @@ class Standing(NamedTuple):
 
 
 # Whose an address of `asked` is: of a mailbox with a user, or an alias of one.
-BY_ADDRESS = """
-    JOIN domains d ON d.name = asked.domain
-    JOIN organizations o ON o.organization_id = d.organization_id
-    JOIN LATERAL (
-        SELECT mailbox_id FROM mailboxes
-        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
-        UNION ALL
-        SELECT mailbox_id FROM aliases
-        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
-    ) address ON true
-    JOIN mailboxes m ON m.organization_id = d.organization_id AND m.mailbox_id = address.mailbox_id
+BY_ADDRESS = MAILBOX_OF_ASKED + """
     JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
 """
 DISABLED = "(o.disabled OR d.disabled OR m.disabled OR u.disabled)"

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from imapd.storage.addresses import MAILBOX_OF_ASKED
 from imapd.storage.pool import Database
 from imapd.storage.prepared import Prepared
 
@@ -20,29 +21,19 @@ class Recipient(NamedTuple):
 
 
 FIND = Prepared(
-    """
-    SELECT m.organization_id, m.mailbox_id, f.folder_id, g.owner,
-           o.disabled OR d.disabled OR m.disabled OR coalesce(u.disabled, false)
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (local_part, preference)
-    JOIN domains d ON d.name = %s::text
-    JOIN organizations o ON o.organization_id = d.organization_id
-    JOIN LATERAL (
-        SELECT mailbox_id FROM mailboxes
-        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
-        UNION ALL
-        SELECT mailbox_id FROM aliases
-        WHERE organization_id = d.organization_id AND domain_id = d.domain_id AND local_part = asked.local_part
-    ) address ON true
-    JOIN mailboxes m ON m.organization_id = d.organization_id AND m.mailbox_id = address.mailbox_id
+    "SELECT m.organization_id, m.mailbox_id, f.folder_id, g.owner,"
+    " o.disabled OR d.disabled OR m.disabled OR coalesce(u.disabled, false)"
+    " FROM (SELECT %s::text AS domain, p.* FROM unnest(%s::text[]) WITH ORDINALITY AS p (local_part, place)) asked"
+    + MAILBOX_OF_ASKED + """
     LEFT JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
     JOIN folders f ON f.organization_id = m.organization_id AND f.mailbox_id = m.mailbox_id AND f.name = 'INBOX'
     JOIN folder_groups g ON g.organization_id = f.organization_id AND g.group_id = f.group_id
-    ORDER BY asked.preference LIMIT 1
-    """
+    ORDER BY asked.place LIMIT 1
+"""
 )
 
 
 def find(database: Database, local_parts: Sequence[str], domain: str) -> Recipient | None:
     """Whose the first of these addresses that there is belongs to."""
-    row = database.row(FIND, (list(local_parts), domain))
+    row = database.row(FIND, (domain, list(local_parts)))
     return Recipient(*row) if row else None

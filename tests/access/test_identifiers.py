@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""X03: who can stand in a list of rights, and what no identifier is."""
+"""Who can stand in a list of rights, and what no identifier is."""
 
 from collections.abc import Iterator
 

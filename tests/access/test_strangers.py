@@ -79,7 +79,7 @@ def answer(client: Client, command: str, name: str) -> tuple[str, bytes, list[by
 @pytest.mark.usefixtures("quiet_log")
 @pytest.mark.parametrize("command", ASKED)
 def test_a_mailbox_that_is_not_shared_is_as_none(reader: Client, owner: str, command: str) -> None:
-    """X07: of an owner who shares something else."""
+    """Of an owner who shares something else."""
     secret, nothing = (answer(reader, command, f"Shared/{owner}/{name}") for name in ("Secret", "Nothng"))
     assert secret == nothing
 
@@ -87,7 +87,7 @@ def test_a_mailbox_that_is_not_shared_is_as_none(reader: Client, owner: str, com
 @pytest.mark.usefixtures("quiet_log")
 @pytest.mark.parametrize("command", ASKED)
 def test_somebody_who_shares_nothing_is_as_nobody(server: Demo, reader: Client, command: str) -> None:
-    """X07: of somebody of the same organisation, and of nobody."""
+    """Of somebody of the same organisation, and of nobody."""
     somebody, nobody = (
         answer(reader, command, f"Shared/{who}/INBOX") for who in ("user99@example.com", "nobody@example.com")
     )
@@ -115,7 +115,7 @@ def test_it_takes_as_long(reader: Client, owner: str, command: str) -> None:
     assert 0.5 < secret / nothing < 2, f"{secret:.6f} s for what is there, {nothing:.6f} s for what is not"
 
 
-# X05: what only administrators may do, as a user.
+# What only administrators may do, as a user.
 ADMINISTRATIVE = {
     'SETQUOTA "example.com" (STORAGE 1)': "NO",
     'SETQUOTA "domain/example.com" (STORAGE 1)': "NO",
@@ -146,7 +146,7 @@ def test_what_is_for_administrators(reader: Client, command: str) -> None:
 
 
 def test_nobody_acts_for_another(server: Demo) -> None:
-    """X05: an authorization identity that is not one's own (RFC 4616)."""
+    """An authorization identity that is not one's own (RFC 4616)."""
     import base64
 
     octets = base64.b64encode(b"user99@example.com\0user98@example.com\0password").decode()

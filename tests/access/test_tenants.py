@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""X11: the same names in two organisations, and in two domains of one: nothing of the one is ever seen by the other."""
+"""The same names in two organisations, and in two domains of one: nothing of the one is ever seen by the other."""
 
 import re
 from collections.abc import Iterator

@@ -151,7 +151,7 @@ class TestEnvelope:
 
 
 class TestTextOnly:
-    """M10 and its like: what a message says never becomes a line of the protocol or a field of the header."""
+    """What a message says never becomes a line of the protocol or a field of the header."""
 
     def test_line_ends_in_an_encoded_word(self):
         octets = b"From: =?UTF-8?Q?A=0D=0A=2A_9_EXISTS=0D=0A?= <a@b>\r\nSubject: =?utf-8?b?eA0KYmNjOiB5?=\r\n\r\n"
