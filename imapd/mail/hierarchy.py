@@ -67,7 +67,8 @@ def rename(account: Account, old: str, new: str) -> None:
     targets = [box if box in target.mailbox_ids else target.mailbox_ids[0] for box in boxes]
     if boxes == targets and new_path.startswith(path + DELIMITER) and path != "INBOX":
         raise errors.Cannot("A mailbox cannot become its own inferior.")
-    if _exists(account, target, new_path):
+    # One name can be written in two ways, and need not be a folder of its own: it is there all the same.
+    if (boxes == targets and new_path == path) or _exists(account, target, new_path):
         raise errors.AlreadyExists
     if len(set(targets)) < len(boxes):
         raise errors.Cannot("It holds mail of several domains, each of which has to be renamed by itself.")

@@ -131,7 +131,8 @@ def rename(world: World, person: Person, old: str, new: str) -> None:
     below = goals == boxes and goal.path.startswith(at.path + "/") and at.path != "INBOX"
     elsewhere = (at.shared or goal.shared) and at.boxes != goal.boxes
     reasons = ["CANNOT"] if below or elsewhere or len(set(goals)) < len(goals) else []
-    reasons += ["ALREADYEXISTS"] if goal.folders else []
+    onto_itself = goals == boxes and goal.path == at.path
+    reasons += ["ALREADYEXISTS"] if goal.folders or onto_itself else []
     if reasons:
         raise Refused(*reasons)
     if at.path == "INBOX":
