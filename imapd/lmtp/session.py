@@ -125,7 +125,7 @@ class Session(LMTP):
         """peer: the client's address; "" where it came by a Unix socket."""
         limits = house.settings.lmtp
         super().__init__(
-            house,
+            object(),  # aiosmtpd looks through all that this has for hooks: there are none
             enable_SMTPUTF8=True,
             hostname=house.hostname,
             ident="LMTP imapd",
