@@ -20,6 +20,7 @@ from imapd.auth.passwords import LONGEST_PASSWORD, Passwords
 from imapd.auth.penalty import Blocked, Counters, Penalties, digest
 from imapd.errors import AuthenticationFailed, MailError
 from imapd.storage import credentials
+from imapd.storage.addresses import in_tables
 from imapd.storage.credentials import Credentials, Standing
 from imapd.storage.pool import Database
 
@@ -214,7 +215,7 @@ def folded(address: str) -> str:
     local_part, _, domain = address.rpartition("@")
     if not local_part or not domain or len(address.encode("utf-8", "surrogatepass")) > LONGEST_USERNAME:
         raise AuthenticationFailed
-    return "".join(each.lower() if each.isascii() else each for each in address)
+    return in_tables(address)
 
 
 def _text(given: str | bytes) -> str:
@@ -233,4 +234,4 @@ def _shown(username: str | bytes) -> str:
     """A user name that can be counted and recorded, whatever it is."""
     text = username.decode("utf-8", "backslashreplace") if isinstance(username, bytes) else username
     text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")[:LONGEST_USERNAME]
-    return "".join(each.lower() if each.isascii() else each for each in text)
+    return in_tables(text)

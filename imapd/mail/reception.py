@@ -20,6 +20,7 @@ from imapd.mail.delivery import ASK_QUOTA_FROM, Held
 from imapd.mail.importing import NUL_STAND_IN
 from imapd.mail.quota import refusals_noted
 from imapd.storage import contents, quotas, recipients
+from imapd.storage.addresses import in_tables
 from imapd.storage.blobs import Spool
 from imapd.storage.messages import Appended as Appended
 from imapd.storage.recipients import Recipient as Recipient
@@ -42,16 +43,12 @@ Outcome = Appended | errors.MailError
 def find(node: Any, local_part: str, domain: str) -> Recipient:
     """Whose an address is: of a mailbox, or an alias of one, in any case of ASCII letters. ann+detail@… is for ann@…
     where nobody has that address itself. Raises errors.NotFound, Unavailable."""
-    whole = _folded(local_part)
+    whole = in_tables(local_part)
     base = whole.partition(DETAIL)[0]
-    found = recipients.find(node.database, [whole, base] if base else [whole], _folded(domain))
+    found = recipients.find(node.database, [whole, base] if base else [whole], in_tables(domain))
     if found is None:
         raise errors.NotFound
     return found
-
-
-def _folded(text: str) -> str:
-    return "".join(each.lower() if each.isascii() else each for each in text)
 
 
 def trace(sender: str, by: str, said: str, peer: str, protocol: str, session: str, now: float) -> bytes:

@@ -51,6 +51,11 @@ class Place(NamedTuple):
     user_id: int | None
 
 
+def in_tables(text: str) -> str:
+    """An address or a part of one as it stands in the tables: ASCII in lower case, the rest as it is."""
+    return "".join(each.lower() if each.isascii() else each for each in text)
+
+
 def domain_name(text: str) -> str:
     """Raises Cannot where it is none."""
     name = text.lower().rstrip(".")
