@@ -206,7 +206,8 @@ BEGIN
     END IF;
 END $$;
 
--- The part of charge() for mailboxes below other roots, and for those that have no room at first sight.
+-- The part of charge() for mailboxes below other roots, and for those that have no room at first sight. Raises IM004 for
+-- one that has lost its quota.
 CREATE FUNCTION charge_roots(org bigint, box bigint, number bigint, octets bigint, more_number bigint,
                              more_octets bigint) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -214,6 +215,9 @@ DECLARE
     above record;
 BEGIN
     SELECT q.user_root, q.domain_root INTO above FROM quotas q WHERE q.organization_id = org AND q.mailbox_id = box;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no quota' USING ERRCODE = 'IM004';
+    END IF;
     IF above.user_root IS NOT NULL THEN
         PERFORM charge_root(org, above.user_root, number, octets);
     END IF;

@@ -54,6 +54,14 @@ BEGIN
     RETURN ARRAY(SELECT k FROM unnest(known) k WHERE lower(k) IN (SELECT lower(w) FROM unnest(words) w) ORDER BY k);
 END $$;
 
+-- The folder of this name in the first of these mailboxes that has one; null where none has.
+CREATE FUNCTION folder_named(org bigint, boxes bigint[], name text) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT f.folder_id FROM folders f
+     WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes) AND f.name = folder_named.name
+     ORDER BY array_position(boxes, f.mailbox_id) LIMIT 1
+$$;
+
 -- APPEND and delivery: one row per message, in the order given.
 CREATE FUNCTION append_messages(org bigint, folder bigint, content_ids bigint[], sizes bigint[], dates bigint[],
                                 zones smallint[], marks integer[], words text[],

@@ -17,8 +17,16 @@ from workers.channel import CHANNEL_VARIABLE, IDENTITY_VARIABLE, Channel
 from workers.types import ProcessType
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Few arenas and prompt return of large blocks: thousands of sessions live long in one process.
-_MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "1048576", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+#: Few arenas and prompt return of large blocks: thousands of sessions live long in one process. All objects in the C
+#: library's heap, and that in huge pages: what a command touches lies in hundreds of small ones else, and to reach them
+#: takes longer than the work, most of all after a rest on a virtual machine.
+_MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 
 
 class Process:

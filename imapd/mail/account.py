@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapd import errors
-from imapd.mail import access, delivery, hierarchy, metadata, rights
+from imapd.mail import access, delivery, flags, hierarchy, metadata, rights
 from imapd.mail.delivery import Draft as Draft
 from imapd.mail.listing import Listed as Listed
 from imapd.mail.listing import listed, owned, shared
@@ -24,7 +24,7 @@ from imapd.mail.status import Status as Status
 from imapd.mail.status import numbers_of
 from imapd.storage import accounts, folders, quotas
 from imapd.storage.accounts import User
-from imapd.storage.folders import Folder
+from imapd.storage.folders import Folder, Named
 from imapd.storage.messages import View
 
 if TYPE_CHECKING:
@@ -51,6 +51,21 @@ class Target:
     reader: int | None
     owner: str
 
+    @property
+    def folder(self) -> int:
+        return self.folder_id
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTarget:
+    """A name among the user's own mailboxes. Whether it is there shows when messages are put into it."""
+
+    folder: Named
+    owner: str
+    keep_mask: int = flags.ALL_BITS
+    keep_words: bool = True
+    reader: None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -73,9 +88,9 @@ class Account:
     """What one session's user can do outside a selected mailbox. One query finds a name, two where it is shared."""
 
     __slots__ = (
-        "_announced",
         "_preference",
         "address",
+        "announced",
         "database",
         "layout",
         "node",
@@ -96,7 +111,7 @@ class Account:
         self.standing = standing  # what must stay true for the session to go on; auth/ knows what it is
         self.opened: tuple[Mailbox, ...] = ()
         self.notifications: Notifications | None = None  # of what happens elsewhere than in a selected mailbox
-        self._announced: Place | None = None
+        self.announced: Place | None = None  # where the message goes that is on its way, until its command is answered
         self.reload()
 
     def reload(self) -> None:
@@ -297,11 +312,12 @@ class Account:
         errors.NoTarget, NoPermission, TooBig, OverQuota."""
         if size > self.node.settings.limits.message_octets:
             raise errors.TooBig("That message is larger than this server takes.")
-        place = self._place_for_new(name)
+        place = self._announced_as(name) if before > 0 else None
+        place = place or self._place_for_new(name)
         if size + before >= delivery.ASK_QUOTA_FROM:
             with refusals_noted(self.database, self.organization_id):
                 self._need_room(place.folders[0].mailbox_id, size + before)
-        self._announced = place
+        self.announced = place
 
     def _need_room(self, mailbox_id: int, octets: int) -> None:
         if full := quotas.refusing(self.database, self.organization_id, mailbox_id, octets):
@@ -310,14 +326,24 @@ class Account:
     def append(self, name: str, drafts: Sequence[Draft], replaced: tuple[View, int] | None = None) -> Appended:
         """All of them or none; durable when it returns. Raises as check_append. replaced: a message, by its UID, that
         goes in the same moment; whether it may is checked in mail/mailbox.py."""
-        announced, self._announced = self._announced, None
-        place = announced if announced and announced.name == name else self._place_for_new(name)
-        target = self._target(place)
+        target = self._target_of_append(name)
         done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
         uids = range(done.first_uid, done.first_uid + len(drafts))
         self.brought(done.group_id, uids)
         self.announce(done.group_id, target.owner, own_changes=1)
         return Appended(done.uid_validity, uids)
+
+    def _target_of_append(self, name: str) -> Target | OwnTarget:
+        if place := self._announced_as(name):
+            return self._target(place)
+        if name.startswith(SHARED):
+            return self.target(name)
+        tree, path = self.layout.resolve(name)
+        return OwnTarget(Named(tree.mailbox_ids, path), self.owner)
+
+    def _announced_as(self, name: str) -> Place | None:
+        """What the command that is being received has said before."""
+        return self.announced if self.announced and self.announced.name == name else None
 
     def brought(self, group_id: int, uids: range) -> None:
         """This session has put messages into a folder group, which may be that of an open mailbox."""

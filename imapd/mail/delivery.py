@@ -18,6 +18,7 @@ from imapd.mail.mime.transfer import without_binary
 from imapd.mail.quota import refusals_noted
 from imapd.storage import contents
 from imapd.storage.blobs import Spool
+from imapd.storage.folders import Named
 from imapd.storage.messages import Appended, View
 
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ class Held:
 
 
 class Keeper(Protocol):
-    """Where the messages go, and what of their flags comes along; mail/account.py's Target is one."""
+    """Where the messages go, and what of their flags comes along; mail/account.py has two."""
 
     @property
-    def folder_id(self) -> int: ...
+    def folder(self) -> int | Named: ...
     @property
     def keep_mask(self) -> int: ...
     @property
@@ -125,7 +126,7 @@ def _append(
         mask, words = flags.split(draft.flags)
         marks.append((mask & target.keep_mask, words if target.keep_words else []))
     return contents.append(
-        node.database, organization_id, target.folder_id, parsed, dates, marks, target.reader, replaced
+        node.database, organization_id, target.folder, parsed, dates, marks, target.reader, replaced
     )
 
 

@@ -30,7 +30,7 @@ AGAIN_AFTER_SECONDS = 60
 class Target:
     """A folder as delivery wants it."""
 
-    folder_id: int
+    folder: int
     keep_mask: int = 0
     reader: int | None = None
     keep_words: bool = False

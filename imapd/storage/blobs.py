@@ -98,7 +98,7 @@ class BlobStore:
         self._root = str(path)
         self._offload = offload
         self._incoming = self.root / "incoming"
-        self._known: set[Path] = set()
+        self._known: set[str] = set()  # directories that are there, and on the disk
         self._at_a_stretch = 0
 
     def spool(self) -> Spool:
@@ -120,9 +120,7 @@ class BlobStore:
     def read(self, organization_id: int, sha256: bytes, offset: int, length: int) -> bytes:
         """Octets of a blob. Raises errors.Corrupt where there are fewer than asked for."""
         try:
-            name = sha256.hex()
-            # As _path() has it; but making a Path costs more than the read.
-            path = f"{self._root}/{organization_id}/{name[:2]}/{name}"
+            path = self._directory(organization_id, sha256) + sha256.hex()
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise errors.Corrupt from error
@@ -180,19 +178,23 @@ class BlobStore:
             return bytes(buffer[:done]) + rest
         return bytes(buffer)
 
+    def _directory(self, organization_id: int, sha256: bytes) -> str:
+        """Where a blob lies, with a slash at the end. As text: a Path costs as much as the file itself."""
+        return f"{self._root}/{organization_id}/{sha256[:1].hex()}/"
+
     def _path(self, organization_id: int, sha256: bytes) -> Path:
-        name = sha256.hex()
-        return self.root / str(organization_id) / name[:2] / name
+        return Path(self._directory(organization_id, sha256), sha256.hex())
 
     def _put(self, organization_id: int, blobs: list[tuple[bytes, bytes]]) -> None:
         directories = set()
         try:
             for sha256, octets in blobs:
-                path = self._path(organization_id, sha256)
-                self._prepare(path.parent)
-                if not self._used_again(path, len(octets)):
+                directory = self._directory(organization_id, sha256)
+                directories.add(directory)
+                self._prepare(directory)
+                path = directory + sha256.hex()
+                if not _used_again(path, len(octets)):
                     os.rename(self._written(octets), path)
-                directories.add(path.parent)
             # Of blobs that were there, too: who put one there may not have come to this yet, or have died before it.
             for directory in directories:
                 _sync_directory(directory)
@@ -202,7 +204,7 @@ class BlobStore:
 
     def _written(self, octets: bytes) -> str:
         """The path of a new file with these octets, on the disk."""
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(self._incoming, mode=0o700, exist_ok=True)
         handle, path = tempfile.mkstemp(dir=self._incoming)
         try:
             with os.fdopen(handle, "wb") as file:  # buffered: a raw file may take a part only, and not say so
@@ -215,41 +217,42 @@ class BlobStore:
         return path
 
     def _keep(self, organization_id: int, spool: Spool) -> None:
-        path = self._path(organization_id, spool.sha256())
+        directory = self._directory(organization_id, spool.sha256())
+        path = directory + spool.sha256().hex()
         try:
-            self._prepare(path.parent)
-            if self._used_again(path, spool.size):
+            self._prepare(directory)
+            if _used_again(path, spool.size):
                 spool.close()
             else:
                 spool.sync()
                 os.rename(spool.path, path)
-            _sync_directory(path.parent)
+            _sync_directory(directory)
         except OSError as error:
             self._known.clear()
             raise errors.Unavailable from error
 
-    def _prepare(self, directory: Path) -> None:
+    def _prepare(self, directory: str) -> None:
         """Makes a directory for blobs; it is on the disk, too, whoever has made it."""
         if directory in self._known:
             return
-        if directory.parent != self.root:
-            self._prepare(directory.parent)
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_directory(directory.parent)
+        for path in (Path(directory).parent, Path(directory)):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_directory(str(path.parent))
         self._known.add(directory)
 
-    def _used_again(self, path: Path, size: int) -> bool:
-        """Whether the blob is there already, whole; then it is as good as new to the collector of garbage."""
-        try:
-            if path.stat().st_size != size:
-                return False
-            os.utime(path)
-        except FileNotFoundError:
+
+def _used_again(path: str, size: int) -> bool:
+    """Whether the blob is there already, whole; then it is as good as new to the collector of garbage."""
+    try:
+        if os.stat(path).st_size != size:
             return False
-        return True
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
-def _sync_directory(path: Path) -> None:
+def _sync_directory(path: str) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

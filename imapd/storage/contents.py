@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg2 import extensions
 
+from imapd.storage.folders import Named
 from imapd.storage.messages import Appended, View
 from imapd.storage.pool import Database, Running
 from imapd.storage.prepared import Prepared
@@ -58,7 +59,7 @@ COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepared:
     """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
     function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
-    target = "%(folder_id)s::bigint"
+    target = "coalesce(%(folder_id)s::bigint, folder_named(%(organization_id)s, %(boxes)s::bigint[], %(name)s))"
     if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
         target = (
             f"remove_replaced(%(organization_id)s, %(group)s, %(folder)s::bigint, %(replaced)s, {target},"
@@ -90,16 +91,16 @@ def _given(single: bool) -> str:
 def append(
     database: Database,
     organization_id: int,
-    folder_id: int,
+    folder: int | Named,
     contents: Sequence[Any],
     dates: Sequence[tuple[int, int]],
     flags: Sequence[tuple[int, list[str]]],
     reader: int | None = None,
     replaced: tuple[View, int] | None = None,
 ) -> Appended:
-    r"""Puts parsed contents into a folder, in order. dates: seconds since 1970, minutes east; flags: bits, keywords;
-    reader: whose own \Seen is set, where that is not the owner's; replaced: a message, by its view and UID, that goes
-    in the same moment.
+    r"""Puts parsed contents into a folder, given by its id or its name, in order. dates: seconds since 1970, minutes
+    east; flags: bits, keywords; reader: whose own \Seen is set, where that is not the owner's; replaced: a message, by
+    its view and UID, that goes in the same moment.
 
     Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done. The octets must lie in the blob
     store.
@@ -109,13 +110,16 @@ def append(
     params: dict[str, Any] = {name: values[0] if single else values for name, values in columns.items()}
     params.update(
         organization_id=organization_id,
-        folder_id=folder_id,
         dates=[seconds for seconds, _ in dates],
         zones=[zone for _, zone in dates],
         masks=[mask for mask, _ in flags],
         words=[" ".join(words) for _, words in flags],
     )
-    params["reader"] = reader
+    params.update(reader=reader, folder_id=None, boxes=None, name=None)
+    if isinstance(folder, Named):
+        params["boxes"], params["name"] = list(folder.mailbox_ids), folder.name
+    else:
+        params["folder_id"] = folder
     if replaced is not None:
         view, params["replaced"] = replaced
         params["group"], params["folder"] = view.group_id, view.folder_id

@@ -39,7 +39,7 @@ FIND = Prepared(
     "SELECT u.organization_id, u.user_id, u.password_hash, u.password_version, " + DISABLED +
     " FROM (SELECT %s::text AS local_part, %s::text AS domain) asked" + BY_ADDRESS + "LIMIT 1"
 )  # fmt: skip
-STANDING = (
+STANDING = Prepared(
     "SELECT asked.*"
     " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"
     " AS asked (organization_id, user_id, password_version, local_part, domain)" + BY_ADDRESS +

@@ -74,6 +74,13 @@ class Folder(NamedTuple):
     per_reader: bool = False
 
 
+class Named(NamedTuple):
+    """A folder by its name: that of the first of these mailboxes that has one."""
+
+    mailbox_ids: Sequence[int]
+    name: str
+
+
 def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Folder]:
     """All folders of these mailboxes, in order of name."""
     rows = database.rows(OF_MAILBOXES, (organization_id, list(mailbox_ids)))

@@ -96,11 +96,21 @@ def test_refused_before_the_octets_are_taken(error, answer):
     (line,) = client.say("a APPEND nowhere {100000}\r\n")
     assert line.startswith(answer)
     # Who does not wait has sent the octets already: they are passed over, and are no command.
-    octets = "a2 DELETE Sent\r\n" * 100
+    octets = "a2 DELETE Sent\r\n" * 5000
     first, second = client.say(f"a APPEND nowhere {{{len(octets)}+}}\r\n{octets}\r\nb NOOP\r\n")
     assert first.startswith(answer)
     assert second == "b OK NOOP completed."
     assert {call[0] for call in client.account.calls} == {"check_append"}
+
+
+def test_what_is_short_and_already_here_is_not_asked_for_before():
+    client = Client()
+    client.account.fails = errors.NoTarget()
+    octets = "a2 DELETE Sent\r\n" * 100
+    first, second = client.say(f"a APPEND nowhere {{{len(octets)}+}}\r\n{octets}\r\nb NOOP\r\n")
+    assert first == "a NO [TRYCREATE] No such mailbox."
+    assert second == "b OK NOOP completed."
+    assert [call[0] for call in client.account.calls] == ["append"]
 
 
 def test_refused_at_the_end():

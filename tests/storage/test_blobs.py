@@ -43,7 +43,7 @@ def full_disk() -> Iterator[None]:
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The directories that were synced."""
     found: list[Path] = []
-    monkeypatch.setattr(blobs, "_sync_directory", found.append)
+    monkeypatch.setattr(blobs, "_sync_directory", lambda path: found.append(Path(path)))
     return found
 
 
