@@ -179,15 +179,17 @@ class Account:
 
     # Finding
 
-    def find(self, name: str) -> Place:
-        """The place of a name. Raises errors.NotFound where there is none, or none that the user may know of."""
+    def find(self, name: str, *, warned: bool = False) -> Place:
+        """The place of a name; warned: with quota_warned of its folders. Raises errors.NotFound where there is none, or
+        none that the user may know of."""
         if name.startswith(SHARED):
             place = self._find_shared(name)
         else:
             tree, path = self.layout.resolve(name)
-            found = folders.named(self.database, self.organization_id, tree.mailbox_ids, path) if path else []
-            # The mailbox that takes new folders stands first in its tree, and so its folder here.
-            found.sort(key=lambda folder: tree.mailbox_ids.index(folder.mailbox_id))
+            boxes = tree.mailbox_ids
+            found = folders.named(self.database, self.organization_id, boxes, path, warned=warned) if path else []
+            if len(found) > 1:  # the mailbox that takes new folders stands first in its tree, and so its folder here
+                found.sort(key=lambda folder: boxes.index(folder.mailbox_id))
             place = Place(tree.prefix + path, tree, path, found, rights.ALL)
         if not place.folders or not set(rights.KNOWING) & set(place.rights):
             raise errors.NotFound
@@ -268,7 +270,7 @@ class Account:
     def open(self, name: str, read_only: bool = False, counts_recent: bool = True) -> Mailbox:
         r"""Selects. counts_recent: new messages are \Recent to this session and to no other. Raises errors.NotFound,
         NoPermission."""
-        place = self.need(self.find(name), rights.READ)
+        place = self.need(self.find(name, warned=True), rights.READ)
         first = place.folders[0]
         whole = place.tree.merged
         numbers = numbers_of(place.folders, whole)

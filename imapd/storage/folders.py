@@ -39,10 +39,9 @@ VISIBLE_OF_GROUPS = Prepared(
     "SELECT " + READERS_COLUMNS + READERS_SOURCE + " WHERE f.organization_id = %(org)s"
     " AND f.group_id = ANY(%(groups)s) AND f.folder_id = ANY(%(folders)s) ORDER BY f.name"
 )
-NAMED = Prepared(
-    "SELECT " + COLUMNS + WARNED + SOURCE + QUOTAS +
-    " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
-)
+OF_NAME = " WHERE f.organization_id = %s AND f.mailbox_id = ANY(%s) AND f.name = %s"
+NAMED = Prepared("SELECT " + COLUMNS + SOURCE + OF_NAME)
+NAMED_AND_WARNED = Prepared("SELECT " + COLUMNS + WARNED + SOURCE + QUOTAS + OF_NAME)
 NAMED_OF_OTHERS = Prepared(
     "SELECT " + READERS_COLUMNS + WARNED + ", b.seen = 'per_reader'" + READERS_SOURCE + QUOTAS +
     " WHERE f.organization_id = %(org)s AND f.mailbox_id = %(box)s AND f.name = %(name)s"
@@ -103,9 +102,11 @@ def visible_of_groups(
     return [Folder(*row) for row in database.rows(VISIBLE_OF_GROUPS, params)]
 
 
-def named(database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str) -> list[Folder]:
-    """The folders of this name, one a mailbox at most."""
-    rows = database.rows(NAMED, (organization_id, list(mailbox_ids), name))
+def named(
+    database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str, *, warned: bool = False
+) -> list[Folder]:
+    """The folders of this name, one a mailbox at most. warned: with quota_warned, which costs four more look-ups."""
+    rows = database.rows(NAMED_AND_WARNED if warned else NAMED, (organization_id, list(mailbox_ids), name))
     return [Folder(*row) for row in rows]
 
 
