@@ -53,6 +53,9 @@ def tried_again(deed: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
 class Connection(psycopg2.extensions.connection):
     """Knows what it has planned, and whether it may be used again."""
 
+    asked: Prepared | None = None
+    """What it is answering; storage/waiting.py wants to know."""
+
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.prepared: set[str] = set()
@@ -223,11 +226,14 @@ class Database:
         if sql.name not in connection.prepared:
             cursor.execute(sql.prepare)
             connection.prepared.add(sql.name)
+        connection.asked = sql
         try:
             cursor.execute(sql.execute, sql.values(params) or None)
         except psycopg2.errors.FeatureNotSupported:  # PLAN_OUTDATED
             connection.close()
             raise
+        finally:
+            connection.asked = None
 
     @contextmanager
     def _connection(self, sql: Sql = "") -> Iterator[Connection]:

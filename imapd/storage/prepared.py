@@ -7,6 +7,35 @@ from collections.abc import Sequence
 from typing import Any
 
 
+class Quickness:
+    """Whether a statement is answered nearly at once, as far as can be told from the last times."""
+
+    __slots__ = ("_credit",)
+
+    MISSES = 4
+    """So often in a row it was not, and then it is not expected any more."""
+
+    UNTRIED = 100
+    """So many times later it is tried again: the plan, the load or the server may be another one."""
+
+    def __init__(self) -> None:
+        self._credit = self.MISSES
+
+    def __bool__(self) -> bool:
+        if self._credit > 0:
+            return True
+        self._credit -= 1
+        if self._credit < -self.UNTRIED:
+            self._credit = 1
+        return False
+
+    def hit(self) -> None:
+        self._credit = self.MISSES
+
+    def missed(self) -> None:
+        self._credit -= 1
+
+
 class Prepared:
     """A statement that a connection plans once. Planning costs more than running for all that is asked often.
 
@@ -21,6 +50,7 @@ class Prepared:
         self._count = 0
         self.name = f"p{next(self._numbers)}"
         self.prepare = f"PREPARE {self.name} AS {self._PLACE.sub(self._numbered, sql)}"
+        self.is_quick = Quickness()
         places = ", ".join(["%s"] * self._count)
         self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
 

@@ -57,6 +57,30 @@ os.kill(backend, signal.SIGCONT)
 tried(database)
 """
 
+# Quick answers are looked out for; but every other one, at least, the hub waits for, and others have their turn.
+QUICK = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import sys
+import gevent
+from imapd.storage.pool import Database
+from imapd.storage.prepared import Prepared
+from imapd.storage.waiting import wait_at_most
+
+wait_at_most(2, 2)
+database = Database(sys.argv[1], 2)
+one, slow = Prepared("SELECT %s::int"), Prepared("SELECT 1 FROM pg_sleep(%s)")
+for _ in range(20):
+    assert database.row(slow, (0.002,)) == (1,)
+assert not slow.is_quick
+before = gevent.get_hub().loop.iteration
+for number in range(1000):
+    assert database.row(one, (number,)) == (number,)
+rounds = gevent.get_hub().loop.iteration - before
+assert rounds >= 450, rounds
+print("well")
+"""
+
 # The same process, and many greenlets in it.
 MANY = """
 import gevent.monkey
@@ -144,8 +168,9 @@ def test_a_worker_does_not_wait_for_ever(services: Embedded) -> None:
     assert all(int(line.split()[1]) < 20 for line in said[:3])
 
 
-def test_greenlets_that_wait_share_the_pool_and_leave_it_as_it_was(services: Embedded) -> None:
-    command = [sys.executable, "-c", MANY, services.dsn]
+@pytest.mark.parametrize("script", [QUICK, MANY], ids=["look out for quick answers", "share the pool, and leave it"])
+def test_greenlets_that_wait(services: Embedded, script: str) -> None:
+    command = [sys.executable, "-c", script, services.dsn]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "well\n", done.stderr
