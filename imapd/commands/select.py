@@ -105,8 +105,8 @@ def description(session: Session, mailbox: Mailbox) -> Iterator[Output]:
     yield Exists(len(mailbox.view.uids))
     if IMAP4REV2 not in session.enabled:
         yield Recent(mailbox.recent)
-        if mailbox.first_unseen is not None:
-            yield Ok("First unseen.", b"UNSEEN %d" % mailbox.first_unseen)
+        if (first := mailbox.first_unseen) is not None:
+            yield Ok("First unseen.", b"UNSEEN %d" % first)
     yield Ok("Flags that can be set here.", b"PERMANENTFLAGS " + encode.flags(mailbox.permanent_flags))
     yield Ok("Predicted next UID.", b"UIDNEXT %d" % min(mailbox.uid_next, LARGEST))
     yield Ok("UIDs valid.", b"UIDVALIDITY %d" % mailbox.uid_validity)

@@ -178,11 +178,13 @@ class Mailbox:
     @property
     def first_unseen(self) -> int | None:
         r"""Sequence number of the first message without \Seen."""
-        seen = [bool(mask & flags.SEEN) for mask, _ in self.view.flag_sets]
-        for position, number in enumerate(self.view.flag_numbers):
-            if not seen[number]:
-                return position + 1
-        return None
+        numbers = self.view.flag_numbers
+        first = len(numbers)
+        for number, (mask, _) in enumerate(self.view.flag_sets):
+            if not mask & flags.SEEN:
+                with suppress(ValueError):
+                    first = numbers.index(number, 0, first)
+        return first + 1 if first < len(numbers) else None
 
     @property
     def may_expunge(self) -> bool:
