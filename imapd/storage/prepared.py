@@ -13,15 +13,16 @@ class Quickness:
     __slots__ = ("_credit",)
 
     MISSES = 4
-    """So often in a row it was not, and then it is not expected any more."""
+    """So often in a row it was not, and then that is not tried any more."""
 
     UNTRIED = 100
-    """So many times later it is tried again: the plan, the load or the server may be another one."""
+    """So many statements later it is tried again: the plan, the load or the server may be another one."""
 
     def __init__(self) -> None:
         self._credit = self.MISSES
 
-    def __bool__(self) -> bool:
+    def worth_trying(self) -> bool:
+        """Asked before each statement; hit() or missed() then says how it went, where it was tried."""
         if self._credit > 0:
             return True
         self._credit -= 1
@@ -50,7 +51,7 @@ class Prepared:
         self._count = 0
         self.name = f"p{next(self._numbers)}"
         self.prepare = f"PREPARE {self.name} AS {self._PLACE.sub(self._numbered, sql)}"
-        self.is_quick = Quickness()
+        self.quickness = Quickness()
         places = ", ".join(["%s"] * self._count)
         self.execute = f"EXECUTE {self.name} ({places})" if places else f"EXECUTE {self.name}"
 

@@ -51,16 +51,16 @@ class Patience:
     def _answers_at_once(self, connection: Any) -> bool:
         """Looks out for the answer of a quick statement; once in a round of the hub, so that nobody is kept waiting."""
         asked = connection.asked
-        if asked is None or self._looked_in == self._loop.iteration or not asked.is_quick:
+        if asked is None or self._looked_in == self._loop.iteration or not asked.quickness.worth_trying():
             return False
         self._looked_in = self._loop.iteration
         until = perf_counter() + AT_ONCE_SECONDS
         while perf_counter() < until:
             if connection.poll() == extensions.POLL_OK:
-                asked.is_quick.hit()
+                asked.quickness.hit()
                 return True
             sched_yield()  # who is to answer may be waiting for this very processor
-        asked.is_quick.missed()
+        asked.quickness.missed()
         return False
 
     def _sweep(self) -> None:

@@ -72,7 +72,7 @@ database = Database(sys.argv[1], 2)
 one, slow = Prepared("SELECT %s::int"), Prepared("SELECT 1 FROM pg_sleep(%s)")
 for _ in range(20):
     assert database.row(slow, (0.002,)) == (1,)
-assert not slow.is_quick
+assert not slow.quickness.worth_trying()
 before = gevent.get_hub().loop.iteration
 for number in range(1000):
     assert database.row(one, (number,)) == (number,)
