@@ -312,11 +312,11 @@ def added(*nets: dict[int, Amount]) -> dict[int, Amount]:
 def test_any_sequence_counts_exactly_and_refuses_just_what_does_not_fit(store: Store) -> None:
     Quotas.store = store
     Quotas.done.clear()
-    how = settings(
-        max_examples=EXAMPLES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )  # fmt: skip
-    for _ in range(10):  # some versions of hypothesis begin with very short ones
+    for examples in (EXAMPLES, 5 * EXAMPLES, 25 * EXAMPLES):  # the first ones of some versions of hypothesis are very short
+        how = settings(
+            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+        )  # fmt: skip
         run_state_machine_as_test(Quotas, settings=how)  # type: ignore[no-untyped-call]
         if enough_done():
             return
