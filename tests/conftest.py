@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One demo server for all tests of a run; it starts when the first test asks for it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,15 @@ import pytest
 from tests.running.client import Client
 from tests.running.invariants import broken
 from tests.running.server import Demo
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """As pytest gives it; but a cluster of PostgreSQL in it, tens of megabytes, goes with its test. The logs stay."""
+    yield tmp_path
+    for pattern in ("postgres", "*/postgres", "*/*/postgres"):
+        for cluster in tmp_path.glob(pattern):
+            shutil.rmtree(cluster)
 
 
 @pytest.fixture(scope="session")
