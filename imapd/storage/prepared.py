@@ -15,7 +15,7 @@ class Quickness:
     MISSES = 4
     """So often in a row it was not, and then that is not tried any more."""
 
-    UNTRIED = 100
+    UNTRIED = 16
     """So many statements later it is tried again: the plan, the load or the server may be another one."""
 
     def __init__(self) -> None:
