@@ -43,17 +43,13 @@ class Target:
     r"""Where messages go, and what of their flags the user's rights there let through. reader: the user, where \Seen is
     each reader's own there."""
 
-    folder_id: int
+    folder: int
     mailbox_id: int
     uid_validity: int
     keep_mask: int
     keep_words: bool
     reader: int | None
     owner: str
-
-    @property
-    def folder(self) -> int:
-        return self.folder_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +184,8 @@ class Account:
             tree, path = self.layout.resolve(name)
             boxes = tree.mailbox_ids
             found = folders.named(self.database, self.organization_id, boxes, path, warned=warned) if path else []
-            if len(found) > 1:  # the mailbox that takes new folders stands first in its tree, and so its folder here
-                found.sort(key=lambda folder: boxes.index(folder.mailbox_id))
+            # The mailbox that takes new folders stands first in its tree, and so its folder here.
+            found.sort(key=lambda folder: boxes.index(folder.mailbox_id))
             place = Place(tree.prefix + path, tree, path, found, rights.ALL)
         if not place.folders or not set(rights.KNOWING) & set(place.rights):
             raise errors.NotFound
@@ -315,7 +311,8 @@ class Account:
         if size > self.node.settings.limits.message_octets:
             raise errors.TooBig("That message is larger than this server takes.")
         place = self._announced_as(name) if before > 0 else None
-        place = place or self._place_for_new(name)
+        if place is None or place.shared:  # a right may have been taken since
+            place = self._place_for_new(name)
         if size + before >= delivery.ASK_QUOTA_FROM:
             with refusals_noted(self.database, self.organization_id):
                 self._need_room(place.folders[0].mailbox_id, size + before)

@@ -178,13 +178,11 @@ class Mailbox:
     @property
     def first_unseen(self) -> int | None:
         r"""Sequence number of the first message without \Seen."""
-        numbers = self.view.flag_numbers
-        first = len(numbers)
-        for number, (mask, _) in enumerate(self.view.flag_sets):
-            if not mask & flags.SEEN:
-                with suppress(ValueError):
-                    first = numbers.index(number, 0, first)
-        return first + 1 if first < len(numbers) else None
+        seen = [bool(mask & flags.SEEN) for mask, _ in self.view.flag_sets]
+        for position, number in enumerate(self.view.flag_numbers):
+            if not seen[number]:
+                return position + 1
+        return None
 
     @property
     def may_expunge(self) -> bool:
@@ -362,7 +360,7 @@ class Mailbox:
             return Copied(target.uid_validity, [], [])
         with refusals_noted(self._account.database, self._which.organization_id):
             done = messages.copy(
-                self._account.database, self._which, self._uids(positions), target.folder_id,
+                self._account.database, self._which, self._uids(positions), target.folder,
                 target.keep_mask, target.keep_words, moving, self._index.known, target.reader,
             )  # fmt: skip
         if self._which.reader is not None:
@@ -377,7 +375,7 @@ class Mailbox:
             stale = self._index.stale
             self._account.brought(done.target_group, copies)
             self._account.announce(done.target_group, target.owner, own_changes=1)
-            if self._which.folder_id not in (None, target.folder_id):
+            if self._which.folder_id not in (None, target.folder):
                 self._index.stale = stale  # what came lies beside this view
         return Copied(done.uid_validity, done.source, copies)
 

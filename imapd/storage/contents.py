@@ -110,12 +110,15 @@ def append(
     params: dict[str, Any] = {name: values[0] if single else values for name, values in columns.items()}
     params.update(
         organization_id=organization_id,
+        folder_id=None,
+        boxes=None,
+        name=None,
         dates=[seconds for seconds, _ in dates],
         zones=[zone for _, zone in dates],
         masks=[mask for mask, _ in flags],
         words=[" ".join(words) for _, words in flags],
+        reader=reader,
     )
-    params.update(reader=reader, folder_id=None, boxes=None, name=None)
     if isinstance(folder, Named):
         params["boxes"], params["name"] = list(folder.mailbox_ids), folder.name
     else:

@@ -105,7 +105,7 @@ def visible_of_groups(
 def named(
     database: Database, organization_id: int, mailbox_ids: Sequence[int], name: str, *, warned: bool = False
 ) -> list[Folder]:
-    """The folders of this name, one a mailbox at most. warned: with quota_warned, which costs four more look-ups."""
+    """The folders of this name, one a mailbox at most. warned: with quota_warned, which costs three more look-ups."""
     rows = database.rows(NAMED_AND_WARNED if warned else NAMED, (organization_id, list(mailbox_ids), name))
     return [Folder(*row) for row in rows]
 
