@@ -95,7 +95,7 @@ class BlobStore:
 
     def __init__(self, path: str | Path, offload: Offload = here):
         self.root = Path(path)
-        self._root = str(path)
+        self._root = str(self.root)
         self._offload = offload
         self._incoming = self.root / "incoming"
         self._known: set[str] = set()  # directories that are there, and on the disk
@@ -120,8 +120,7 @@ class BlobStore:
     def read(self, organization_id: int, sha256: bytes, offset: int, length: int) -> bytes:
         """Octets of a blob. Raises errors.Corrupt where there are fewer than asked for."""
         try:
-            path = self._directory(organization_id, sha256) + sha256.hex()
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(self._path(organization_id, sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise errors.Corrupt from error
         try:
@@ -144,7 +143,7 @@ class BlobStore:
     def size(self, organization_id: int, sha256: bytes) -> int:
         """Octets of a blob; 0 where there is none."""
         try:
-            return self._path(organization_id, sha256).stat().st_size
+            return os.stat(self._path(organization_id, sha256)).st_size
         except OSError:
             return 0
 
@@ -157,10 +156,10 @@ class BlobStore:
             raise errors.Corrupt
 
     def exists(self, organization_id: int, sha256: bytes) -> bool:
-        return self._path(organization_id, sha256).exists()
+        return os.path.exists(self._path(organization_id, sha256))
 
     def remove(self, organization_id: int, sha256: bytes) -> None:
-        self._path(organization_id, sha256).unlink(missing_ok=True)
+        Path(self._path(organization_id, sha256)).unlink(missing_ok=True)
 
     def _read(self, handle: int, offset: int, length: int) -> bytes:
         """What lies in the page cache at once, the rest off the hub."""
@@ -178,21 +177,19 @@ class BlobStore:
             return bytes(buffer[:done]) + rest
         return bytes(buffer)
 
-    def _directory(self, organization_id: int, sha256: bytes) -> str:
-        """Where a blob lies, with a slash at the end. As text: a Path costs as much as the file itself."""
-        return f"{self._root}/{organization_id}/{sha256[:1].hex()}/"
-
-    def _path(self, organization_id: int, sha256: bytes) -> Path:
-        return Path(self._directory(organization_id, sha256), sha256.hex())
+    def _path(self, organization_id: int, sha256: bytes) -> str:
+        """Where a blob lies. As text: to make a Path costs more than to read the file."""
+        name = sha256.hex()
+        return os.path.join(self._root, str(organization_id), name[:2], name)
 
     def _put(self, organization_id: int, blobs: list[tuple[bytes, bytes]]) -> None:
         directories = set()
         try:
             for sha256, octets in blobs:
-                directory = self._directory(organization_id, sha256)
+                path = self._path(organization_id, sha256)
+                directory = os.path.dirname(path)
                 directories.add(directory)
                 self._prepare(directory)
-                path = directory + sha256.hex()
                 if not _used_again(path, len(octets)):
                     os.rename(self._written(octets), path)
             # Of blobs that were there, too: who put one there may not have come to this yet, or have died before it.
@@ -204,7 +201,7 @@ class BlobStore:
 
     def _written(self, octets: bytes) -> str:
         """The path of a new file with these octets, on the disk."""
-        os.makedirs(self._incoming, mode=0o700, exist_ok=True)
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(dir=self._incoming)
         try:
             with os.fdopen(handle, "wb") as file:  # buffered: a raw file may take a part only, and not say so
@@ -217,8 +214,8 @@ class BlobStore:
         return path
 
     def _keep(self, organization_id: int, spool: Spool) -> None:
-        directory = self._directory(organization_id, spool.sha256())
-        path = directory + spool.sha256().hex()
+        path = self._path(organization_id, spool.sha256())
+        directory = os.path.dirname(path)
         try:
             self._prepare(directory)
             if _used_again(path, spool.size):
@@ -235,9 +232,11 @@ class BlobStore:
         """Makes a directory for blobs; it is on the disk, too, whoever has made it."""
         if directory in self._known:
             return
-        for path in (Path(directory).parent, Path(directory)):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_directory(str(path.parent))
+        parent = os.path.dirname(directory)
+        if parent != self._root:
+            self._prepare(parent)
+        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_directory(parent)
         self._known.add(directory)
 
 
