@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Statements that are planned once a connection, and how their parameters are written."""
+"""Statements that are planned once a connection: how their parameters are written, and which are answered at once."""
 
 import itertools
 import re

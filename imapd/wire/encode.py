@@ -70,4 +70,4 @@ def flags(listed: Iterable[str]) -> bytes:
 def text(words: str, utf8: bool = False) -> bytes:
     """The human text of a response: one line, and ASCII unless the client takes UTF-8."""
     octets = words.encode("utf-8" if utf8 else "ascii", "replace")
-    return (octets if words.isprintable() else _CONTROL.sub(b" ", octets)) or b"."
+    return _CONTROL.sub(b" ", octets) or b"."

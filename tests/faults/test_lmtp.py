@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.faults.beside import Beside
 from tests.faults.conftest import USERS, new_node
 from tests.running.client import Closed
 from tests.running.lmtp import Lmtp
-from tests.running.processes import descendants, title, wait_for
+from tests.running.processes import descendants, kill, title, wait_for
 from tests.running.server import Node, eventually
 from workers.embedded import Embedded
 
@@ -98,8 +97,7 @@ def kill_postgresql(services: Embedded) -> None:
     """With all its processes: those that outlive the first for a moment still store what they are given."""
     assert services.postgres
     for pid in (services.postgres.pid, *descendants(services.postgres.pid)):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        kill(pid)
     services.postgres.wait(10)
 
 

@@ -72,7 +72,7 @@ def test_server_and_model_agree(play: Played) -> None:
     played(lambda steps: play(steps) if time.monotonic() < until else None, derandomize=True, phases=[Phase.generate])()
 
 
-@pytest.mark.skipif(not SECONDS, reason="for IMAPD_MODEL_SECONDS")
+@pytest.mark.skipif(not SECONDS, reason="goes on for IMAPD_MODEL_SECONDS: make model")
 @pytest.mark.timeout(0)
 def test_they_agree_for_long_on_two_nodes(play_on_two_nodes: Played) -> None:
     number, until = FIRST_SEED, time.monotonic() + SECONDS
