@@ -99,11 +99,13 @@ CREATE VIEW quota_usage AS
       LEFT JOIN domains md ON md.domain_id = m.domain_id
       LEFT JOIN domains d ON d.domain_id = CASE WHEN starts_with(r.root, 'd') THEN substr(r.root, 2)::bigint END;
 
--- Thresholds in percent, ascending. The server sets them for its connections.
+-- Thresholds in percent, ascending. The server sets them for its connections. (In plpgsql: the condition of a trigger is
+-- planned anew by each statement, and one in SQL would be parsed with it.)
 CREATE FUNCTION quota_thresholds() RETURNS integer[]
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(nullif(current_setting('imapd.quota_thresholds', true), ''), '{80,95,100}')::integer[]
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce(nullif(current_setting('imapd.quota_thresholds', true), ''), '{80,95,100}')::integer[];
+END $$;
 
 -- The highest threshold that is reached; 0: none.
 CREATE FUNCTION quota_level(storage_used bigint, storage_limit bigint, messages_used bigint, message_limit bigint)
@@ -150,8 +152,9 @@ END $$;
 CREATE CONSTRAINT TRIGGER note_mailbox_level
     AFTER UPDATE OF storage_used, messages_used, storage_limit, message_limit ON quotas
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (NEW.warned > 0 OR NEW.storage_used * 100 >= (quota_thresholds())[1] * NEW.storage_limit
-          OR NEW.messages_used * 100 >= (quota_thresholds())[1] * NEW.message_limit)
+    WHEN (NEW.warned > 0
+          OR NEW.storage_limit IS NOT NULL AND NEW.storage_used * 100 >= (quota_thresholds())[1] * NEW.storage_limit
+          OR NEW.message_limit IS NOT NULL AND NEW.messages_used * 100 >= (quota_thresholds())[1] * NEW.message_limit)
     EXECUTE FUNCTION note_mailbox_level();
 
 -- A message found no room. That counts as 100 %, which usage alone hardly ever reaches, where the threshold below it is

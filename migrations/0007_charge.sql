@@ -162,28 +162,28 @@ LANGUAGE plpgsql AS $$
 DECLARE
     stripes integer := CASE WHEN starts_with(r, 'd') THEN 64 ELSE 1 END;
     start integer := pg_backend_pid() % stripes;
-    more record;
+    needs record;
     place integer;
     fits boolean;
 BEGIN
-    SELECT t.more_number AS number, t.more_octets AS octets INTO more FROM take_freed(org, r, number, octets) t;
-    IF more.number > 0 OR more.octets > 0 THEN
+    needs := take_freed(org, r, number, octets);
+    IF needs.more_number > 0 OR needs.more_octets > 0 THEN
         IF stripes > 1 THEN
-            IF charge_one_stripe(org, r, number, octets, more.number, more.octets, start) THEN
+            IF charge_one_stripe(org, r, number, octets, needs.more_number, needs.more_octets, start) THEN
                 RETURN;
             END IF;
             -- That a root is full is seen without a lock.
-            PERFORM need_room(org, r, number, octets, more.number > 0, more.octets > 0);
+            PERFORM need_room(org, r, number, octets, needs.more_number > 0, needs.more_octets > 0);
             PERFORM lock_stripes(org, r);
         END IF;
         UPDATE quota_stripes s SET storage_used = s.storage_used + octets, messages_used = s.messages_used + number,
-               storage_room = s.storage_room - more.octets, messages_room = s.messages_room - more.number
+               storage_room = s.storage_room - needs.more_octets, messages_room = s.messages_room - needs.more_number
          WHERE s.organization_id = org AND s.root = r AND s.stripe = start
         RETURNING coalesce(s.storage_room >= 0, true) AND coalesce(s.messages_room >= 0, true) INTO fits;
         IF fits IS NULL THEN
             RAISE EXCEPTION 'the quota root is gone' USING ERRCODE = 'serialization_failure';
         ELSIF NOT fits THEN
-            PERFORM need_room(org, r, 0, 0, more.number > 0, more.octets > 0);
+            PERFORM need_room(org, r, 0, 0, needs.more_number > 0, needs.more_octets > 0);
             PERFORM divide_room(org, r, start);
         END IF;
         RETURN;
@@ -246,7 +246,7 @@ CREATE FUNCTION charge(org bigint, folder bigint, number bigint, octets bigint, 
 LANGUAGE plpgsql AS $$
 DECLARE
     box bigint;
-    more record;
+    needs record;
     is_limited boolean;
 BEGIN
     UPDATE folders f SET messages = f.messages + number, size = f.size + octets, unseen = f.unseen + not_seen,
@@ -256,16 +256,15 @@ BEGIN
     IF number = 0 AND octets = 0 THEN
         RETURN;
     END IF;
-    SELECT t.more_number AS number, t.more_octets AS octets INTO more
-      FROM take_freed(org, 'm' || box, number, octets) t;
+    needs := take_freed(org, 'm' || box, number, octets);
     -- No root above, and room enough: that is nearly always so, and needs to look nowhere else.
     UPDATE quotas q SET storage_used = q.storage_used + octets, messages_used = q.messages_used + number
      WHERE q.organization_id = org AND q.mailbox_id = box AND q.user_root IS NULL AND q.domain_root IS NULL
-       AND (more.octets = 0 OR q.storage_limit IS NULL OR q.storage_used + octets <= q.storage_limit)
-       AND (more.number = 0 OR q.message_limit IS NULL OR q.messages_used + number <= q.message_limit)
+       AND (needs.more_octets = 0 OR q.storage_limit IS NULL OR q.storage_used + octets <= q.storage_limit)
+       AND (needs.more_number = 0 OR q.message_limit IS NULL OR q.messages_used + number <= q.message_limit)
     RETURNING q.storage_limit IS NOT NULL OR q.message_limit IS NOT NULL INTO is_limited;
     IF NOT FOUND THEN
-        PERFORM charge_roots(org, box, number, octets, more.number, more.octets);
+        PERFORM charge_roots(org, box, number, octets, needs.more_number, needs.more_octets);
         is_limited := true;
     END IF;
     IF number < 0 AND is_limited THEN

@@ -54,13 +54,15 @@ BEGIN
     RETURN ARRAY(SELECT k FROM unnest(known) k WHERE lower(k) IN (SELECT lower(w) FROM unnest(words) w) ORDER BY k);
 END $$;
 
--- The folder of this name in the first of these mailboxes that has one; null where none has.
+-- The folder of this name in the first of these mailboxes that has one; null where none has. (In plpgsql, whose plans
+-- stay: a function in SQL that reads a table is planned anew by each statement.)
 CREATE FUNCTION folder_named(org bigint, boxes bigint[], name text) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-    SELECT f.folder_id FROM folders f
-     WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes) AND f.name = folder_named.name
-     ORDER BY array_position(boxes, f.mailbox_id) LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT f.folder_id FROM folders f
+             WHERE f.organization_id = org AND f.mailbox_id = ANY (boxes) AND f.name = folder_named.name
+             ORDER BY array_position(boxes, f.mailbox_id) LIMIT 1);
+END $$;
 
 -- APPEND and delivery: one row per message, in the order given.
 CREATE FUNCTION append_messages(org bigint, folder bigint, content_ids bigint[], sizes bigint[], dates bigint[],
@@ -69,29 +71,31 @@ CREATE FUNCTION append_messages(org bigint, folder bigint, content_ids bigint[],
 LANGUAGE plpgsql AS $$
 DECLARE
     number bigint := cardinality(content_ids);
-    now_modseq bigint;
+    taken record;
     every text[];
 BEGIN
     SELECT f.group_id INTO grp FROM folders f WHERE f.organization_id = org AND f.folder_id = folder;
     IF grp IS NULL THEN
         RAISE EXCEPTION 'no such folder' USING ERRCODE = 'IM004';
     END IF;
-    SELECT t.first, t.now_modseq, t.validity INTO first, now_modseq, validity FROM take_uids(org, grp, number) t;
+    taken := take_uids(org, grp, number);
+    first := taken.first;
+    validity := taken.validity;
     PERFORM need_still_there(org, folder, grp);
-    SELECT array_agg(DISTINCT w) INTO every FROM unnest(words) line, string_to_table(line, ' ') w WHERE w <> '';
-    IF every IS NOT NULL THEN
+    IF array_to_string(words, '') <> '' THEN
+        SELECT array_agg(DISTINCT w) INTO every FROM unnest(words) line, string_to_table(line, ' ') w WHERE w <> '';
         PERFORM spelled(org, grp, every);
     END IF;
     INSERT INTO messages (organization_id, group_id, uid, folder_id, modseq, content_id, size, internal_date,
                           internal_zone, flags, keywords)
-    SELECT org, grp, append_messages.first + i - 1, folder, now_modseq, c, s, d, z, m,
+    SELECT org, grp, taken.first + i - 1, folder, taken.now_modseq, c, s, d, z, m,
            CASE w WHEN '' THEN '{}' ELSE spelled(org, grp, string_to_array(w, ' ')) END
       FROM unnest(content_ids, sizes, dates, zones, marks, words) WITH ORDINALITY AS given(c, s, d, z, m, w, i);
     PERFORM charge(org, folder, number, sum(s)::bigint, count(*) FILTER (WHERE m & 8 = 0),
                    count(*) FILTER (WHERE m & 4 <> 0), coalesce(sum(s) FILTER (WHERE m & 4 <> 0), 0)::bigint)
        FROM unnest(sizes, marks) AS given(s, m);
     INSERT INTO changes (organization_id, group_id, modseq, added)
-    VALUES (org, grp, now_modseq, int8multirange(int8range(append_messages.first, append_messages.first + number)));
+    VALUES (org, grp, taken.now_modseq, int8multirange(int8range(taken.first, taken.first + number)));
 END $$;
 
 -- Claims for one session all messages of a view that no session has been told are \Recent. Returns their uids. The news
