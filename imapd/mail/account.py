@@ -44,7 +44,6 @@ class Target:
     each reader's own there."""
 
     folder: int
-    mailbox_id: int
     uid_validity: int
     keep_mask: int
     keep_words: bool
@@ -86,7 +85,6 @@ class Account:
     __slots__ = (
         "_preference",
         "address",
-        "announced",
         "database",
         "layout",
         "node",
@@ -107,7 +105,6 @@ class Account:
         self.standing = standing  # what must stay true for the session to go on; auth/ knows what it is
         self.opened: tuple[Mailbox, ...] = ()
         self.notifications: Notifications | None = None  # of what happens elsewhere than in a selected mailbox
-        self.announced: Place | None = None  # where the message goes that is on its way, until its command is answered
         self.reload()
 
     def reload(self) -> None:
@@ -287,7 +284,12 @@ class Account:
 
     def target(self, name: str) -> Target:
         """Where COPY, MOVE and APPEND to this name go. Raises errors.NoTarget, NoPermission."""
-        return self._target(self._place_for_new(name))
+        place = self._place_for_new(name)
+        first, held = place.folders[0], place.rights
+        reader = self.user_id if first.per_reader else None
+        return Target(
+            first.folder_id, first.uid_validity, rights.settable(held), rights.WRITE in held, reader, first.owner
+        )
 
     def _place_for_new(self, name: str) -> Place:
         try:
@@ -297,34 +299,24 @@ class Account:
                 raise
             raise errors.NoTarget from None
 
-    def _target(self, place: Place) -> Target:
-        first, held = place.folders[0], place.rights
-        reader = self.user_id if first.per_reader else None
-        return Target(
-            first.folder_id, first.mailbox_id, first.uid_validity, rights.settable(held), rights.WRITE in held, reader,
-            first.owner,
-        )  # fmt: skip
-
     def check_append(self, name: str, size: int, before: int = 0) -> None:
         """Before the octets are taken, and after `before` of other messages of the same command: raises
         errors.NoTarget, NoPermission, TooBig, OverQuota."""
         if size > self.node.settings.limits.message_octets:
             raise errors.TooBig("That message is larger than this server takes.")
-        place = self._announced_as(name) if before > 0 else None
-        if place is None or place.shared:  # a right may have been taken since
-            place = self._place_for_new(name)
+        place = self._place_for_new(name)
         if size + before >= delivery.ASK_QUOTA_FROM:
             with refusals_noted(self.database, self.organization_id):
                 self._need_room(place.folders[0].mailbox_id, size + before)
-        self.announced = place
 
     def _need_room(self, mailbox_id: int, octets: int) -> None:
         if full := quotas.refusing(self.database, self.organization_id, mailbox_id, octets):
             raise errors.OverQuota(root=full)
 
     def append(self, name: str, drafts: Sequence[Draft], replaced: tuple[View, int] | None = None) -> Appended:
-        """All of them or none; durable when it returns. Raises as check_append. replaced: a message, by its UID, that
-        goes in the same moment; whether it may is checked in mail/mailbox.py."""
+        """All of them or none; durable when it returns. Raises as check_append, though that may have found otherwise:
+        much happens while octets are on their way. replaced: a message, by its UID, that goes in the same moment;
+        whether it may is checked in mail/mailbox.py."""
         target = self._target_of_append(name)
         done = delivery.append(self.node, self.organization_id, target, drafts, int(time.time()), replaced)
         uids = range(done.first_uid, done.first_uid + len(drafts))
@@ -333,16 +325,10 @@ class Account:
         return Appended(done.uid_validity, uids)
 
     def _target_of_append(self, name: str) -> Target | OwnTarget:
-        if place := self._announced_as(name):
-            return self._target(place)
         if name.startswith(SHARED):
             return self.target(name)
         tree, path = self.layout.resolve(name)
         return OwnTarget(Named(tree.mailbox_ids, path), self.owner)
-
-    def _announced_as(self, name: str) -> Place | None:
-        """What the command that is being received has said before."""
-        return self.announced if self.announced and self.announced.name == name else None
 
     def brought(self, group_id: int, uids: range) -> None:
         """This session has put messages into a folder group, which may be that of an open mailbox."""

@@ -75,9 +75,7 @@ class Importer:
         brought = Brought(folder.name)
         self.brought.append(brought)
         there = carrying.bodies_in(self._node.database, self._box.organization_id, folder.group_id, folder.folder_id)
-        target = Target(
-            folder.folder_id, folder.mailbox_id, folder.uid_validity, flags.ALL_BITS, True, None, folder.owner
-        )  # fmt: skip
+        target = Target(folder.folder_id, folder.uid_validity, flags.ALL_BITS, True, None, folder.owner)
         for batch in _batches(self._wanted(letters, there, brought, seen)):
             self._append(target, batch, brought)
 

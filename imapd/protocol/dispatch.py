@@ -81,8 +81,6 @@ def answer(session: Session, request: Request) -> None:
         for literal in request.literals:
             if literal.spool is not None:
                 literal.spool.close()
-        if session.account is not None:
-            session.account.announced = None
     session.node.metrics.command(name.decode("ascii") if registered else _UNKNOWN, monotonic() - began)
     if line.startswith(b"BAD") and _is_one_too_many(session):
         return
@@ -191,13 +189,12 @@ def _place_for(session: Session, announced: Announced) -> Any:
         return None
     if announced.size > limits.message_octets:
         raise TooBig
+    # Many small messages in one command go to the disk, too, rather than past the limit of its arguments.
+    is_spooled = announced.size > MEMORY_OCTETS or octets > limits.argument_octets // 2
     # What is short and on its way already is taken first: the command itself will say no soon enough.
-    if announced.synchronizing or announced.size > MEMORY_OCTETS:
+    if announced.synchronizing or is_spooled:
         _ask(session, registered, announced, position)
-    # Many small messages in one command go to the store, too, rather than past the limit of its arguments.
-    if announced.size > MEMORY_OCTETS or octets > limits.argument_octets // 2:
-        return session.node.blobs.spool()
-    return None
+    return session.node.blobs.spool() if is_spooled else None
 
 
 def _ask(session: Session, registered: Command, announced: Announced, position: int) -> None:

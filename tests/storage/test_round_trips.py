@@ -52,10 +52,10 @@ SELECTED = {
 AUTHENTICATED = {
     f"APPEND Other {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 1,
     f"APPEND Other {{{len(LETTER)}+}}\r\n{LETTER.decode()} {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 1,
-    f"APPEND Other {{{len(LETTER)}}}\r\n{LETTER.decode()} {{{len(LETTER)}}}\r\n{LETTER.decode()}": 2,
+    f"APPEND Other {{{len(LETTER)}}}\r\n{LETTER.decode()} {{{len(LETTER)}}}\r\n{LETTER.decode()}": 3,
     f"APPEND Shared/colleague@example.com/INBOX {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 3,
     f"APPEND Shared/colleague@example.com/INBOX {{{len(LETTER)}}}\r\n{LETTER.decode()} {{{len(LETTER)}}}\r\n"
-    f"{LETTER.decode()}": 5,
+    f"{LETTER.decode()}": 7,
     "STATUS Other (MESSAGES UNSEEN UIDNEXT RECENT)": 1,
     'LIST "" "*"': 3,
     'LIST "" "*" RETURN (STATUS (MESSAGES UNSEEN SIZE))': 3,
