@@ -25,11 +25,13 @@ from imapd.net.tls import Certificates
 from imapd.settings import Settings
 from workers.channel import ALIVE, AUTHENTICATED, CONNECTION, DRAIN, ENDED, RETIRE, Arrival, Channel, Identity, arrival
 from workers.child import title
+from workers.heap import Heap
 from workers.titles import set_title
 
 _TICK_SECONDS = 0.1
 _TICKS_A_SECOND = 10
 _WORST_OF_SECONDS = 60
+_HEAP_SECONDS = 60
 #: After the master's death: so long for farewells, and then the kernel ends us even where a greenlet hangs.
 _LAST_SECONDS = 2
 #: PostgreSQL ends a statement by itself; one that has not come back so long after that never will.
@@ -84,6 +86,7 @@ class Worker:
         self._retired = False
         self._leave_at = float("inf")
         self._stalls: list[float] = []
+        self._heap = Heap()
 
     def run(self) -> int:
         """Until the master says so, or is gone, or SIGTERM."""
@@ -149,6 +152,8 @@ class Worker:
             self._stalls.append(now - due)
             if ticks % _TICKS_A_SECOND == 0:
                 self._each_second(now)
+            if ticks % (_HEAP_SECONDS * _TICKS_A_SECOND) == 0:
+                self._heap.look()
             ticks += 1
             for connection in list(AT_WORK):
                 connection.look()

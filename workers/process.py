@@ -19,7 +19,7 @@ from workers.types import ProcessType
 ROOT = Path(__file__).resolve().parent.parent
 #: Few arenas and prompt return of large blocks: thousands of sessions live long in one process. All objects in the C
 #: library's heap, and that in huge pages: what a command touches lies in hundreds of small ones else, and to reach them
-#: may take longer than the work, most of all after a rest on a virtual machine.
+#: may take longer than the work, most of all after a rest on a virtual machine. See also heap.py.
 _MALLOC = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_TRIM_THRESHOLD_": "1048576",
