@@ -39,7 +39,7 @@ class Spool:
 
     __slots__ = ("_file", "_hash", "path", "size")
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: str | Path):
         handle, name = tempfile.mkstemp(dir=directory)
         self._file: BinaryIO | None = os.fdopen(handle, "wb", buffering=1 << 16)
         self._hash = hashlib.sha256()
@@ -95,17 +95,18 @@ class BlobStore:
 
     def __init__(self, path: str | Path, offload: Offload = here):
         self.root = Path(path)
-        self._root = str(self.root)
+        self._root = os.path.abspath(path)
         self._offload = offload
-        self._incoming = self.root / "incoming"
+        self._incoming = os.path.join(self._root, "incoming")
         self._known: set[str] = set()  # directories that are there, and on the disk
         self._at_a_stretch = 0
 
     def spool(self) -> Spool:
         try:
-            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._prepare(self._incoming)
             return Spool(self._incoming)
         except OSError as error:
+            self._known.clear()  # one of them may be gone
             raise errors.Unavailable from error
 
     def put(self, organization_id: int, blobs: Iterable[tuple[bytes, bytes]]) -> None:
@@ -196,12 +197,12 @@ class BlobStore:
             for directory in directories:
                 _sync_directory(directory)
         except OSError as error:
-            self._known.clear()  # one of them may be gone
+            self._known.clear()
             raise errors.Unavailable from error
 
     def _written(self, octets: bytes) -> str:
         """The path of a new file with these octets, on the disk."""
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._prepare(self._incoming)
         handle, path = tempfile.mkstemp(dir=self._incoming)
         try:
             with os.fdopen(handle, "wb") as file:  # buffered: a raw file may take a part only, and not say so
@@ -229,13 +230,15 @@ class BlobStore:
             raise errors.Unavailable from error
 
     def _prepare(self, directory: str) -> None:
-        """Makes a directory for blobs; it is on the disk, too, whoever has made it."""
-        if directory in self._known:
+        """Makes a directory of the store; it is on the disk, too, whoever has made it. So are the root and those above
+        it where they are made here."""
+        is_below = directory.startswith(self._root + os.sep)
+        if directory in self._known or (not is_below and os.path.isdir(directory)):
             return
         parent = os.path.dirname(directory)
-        if parent != self._root:
-            self._prepare(parent)
-        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._prepare(parent)
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
         _sync_directory(parent)
         self._known.add(directory)
 

@@ -94,6 +94,19 @@ def test_a_blob_that_was_there_is_on_the_disk_all_the_same(store: BlobStore, syn
     assert {store.root, directory.parent, directory} <= set(synced)
 
 
+def test_a_new_store_is_on_the_disk_from_the_first_directory_that_was_there(tmp_path: Path, synced: list[Path]) -> None:
+    for path, keep in (("var/blobs", False), ("srv/mail/blobs", True)):
+        synced.clear()
+        store = BlobStore(tmp_path / path)
+        if keep:
+            store.keep(1, spooled(store))
+        else:
+            store.put(1, [(NAME, OCTETS)])
+        made = files(store)[0].relative_to(tmp_path).parents
+        assert {tmp_path / directory for directory in made} <= set(synced)
+        assert tmp_path.parent not in synced
+
+
 def spooled(store: BlobStore) -> blobs.Spool:
     spool = store.spool()
     spool.write(OCTETS)
