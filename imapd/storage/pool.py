@@ -226,7 +226,8 @@ class Database:
         if sql.name not in connection.prepared:
             cursor.execute(sql.prepare)
             connection.prepared.add(sql.name)
-        connection.asked = sql
+        if connection.autocommit:  # else BEGIN goes first, and would be taken for it
+            connection.asked = sql
         try:
             cursor.execute(sql.execute, sql.values(params) or None)
         except psycopg2.errors.FeatureNotSupported:  # PLAN_OUTDATED

@@ -26,7 +26,7 @@ class Quickness:
         if self._credit > 0:
             return True
         self._credit -= 1
-        if self._credit < -self.UNTRIED:
+        if self._credit <= -self.UNTRIED:
             self._credit = 1
         return False
 

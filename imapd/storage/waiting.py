@@ -17,8 +17,9 @@ from psycopg2 import extensions
 CONNECTED = {extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED}
 SWEEP_SECONDS = 0.5
 AT_ONCE_SECONDS = 0.00007
-"""So long a worker looks out for the answer to a quick statement before others have their turn. To be put to sleep and
-woken takes about as long, and that is twice as long as the answer itself."""
+"""So long, about, a worker looks out for the answer to a quick statement before others have their turn: longer where it
+gives its processor away meanwhile. To be put to sleep and woken takes about as long, and that is twice as long as the
+answer itself."""
 
 
 class Patience:
