@@ -46,13 +46,14 @@ CREATE FUNCTION expunge_messages(org bigint, grp bigint, folder bigint, targets 
 LANGUAGE plpgsql AS $$
 DECLARE
     gone bigint[];
-    now_modseq bigint;
+    taken record;
 BEGIN
     PERFORM FROM folder_groups g WHERE g.organization_id = org AND g.group_id = grp FOR NO KEY UPDATE;
     gone := remove_messages(org, grp, folder, targets, only_deleted);
     IF gone IS NOT NULL THEN
-        SELECT t.now_modseq INTO now_modseq FROM take_uids(org, grp, 0) t;
-        INSERT INTO changes (organization_id, group_id, modseq, expunged) VALUES (org, grp, now_modseq, uid_set(gone));
+        taken := take_uids(org, grp, 0);
+        INSERT INTO changes (organization_id, group_id, modseq, expunged)
+        VALUES (org, grp, taken.now_modseq, uid_set(gone));
     END IF;
     RETURN news_since(org, grp, folder, known);
 END $$;

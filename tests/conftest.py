@@ -18,7 +18,7 @@ def tmp_path(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     for pattern in ("postgres", "*/postgres", "*/*/postgres"):
         for cluster in tmp_path.glob(pattern):
-            shutil.rmtree(cluster)
+            shutil.rmtree(cluster, ignore_errors=True)  # of a test that has failed it may still run
 
 
 @pytest.fixture(scope="session")

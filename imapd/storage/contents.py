@@ -59,10 +59,10 @@ COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepared:
     """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
     function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
-    target = "coalesce(%(folder_id)s::bigint, folder_named(%(organization_id)s, %(boxes)s::bigint[], %(name)s))"
+    target = "coalesce(%(target_id)s::bigint, folder_named(%(organization_id)s, %(boxes)s::bigint[], %(name)s))"
     if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
         target = (
-            f"remove_replaced(%(organization_id)s, %(group)s, %(folder)s::bigint, %(replaced)s, {target},"
+            f"remove_replaced(%(organization_id)s, %(from_group)s, %(from_folder)s::bigint, %(replaced)s, {target},"
             " c.sizes[1])"
         )
     columns = ", ".join(TYPES)
@@ -110,7 +110,7 @@ def append(
     params: dict[str, Any] = {name: values[0] if single else values for name, values in columns.items()}
     params.update(
         organization_id=organization_id,
-        folder_id=None,
+        target_id=None,
         boxes=None,
         name=None,
         dates=[seconds for seconds, _ in dates],
@@ -122,10 +122,10 @@ def append(
     if isinstance(folder, Named):
         params["boxes"], params["name"] = list(folder.mailbox_ids), folder.name
     else:
-        params["folder_id"] = folder
+        params["target_id"] = folder
     if replaced is not None:
         view, params["replaced"] = replaced
-        params["group"], params["folder"] = view.group_id, view.folder_id
+        params["from_group"], params["from_folder"] = view.group_id, view.folder_id
     row = database.row(_append_statement(single, reader is not None, replaced is not None), params)
     assert row
     return Appended(*row)

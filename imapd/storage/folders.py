@@ -51,8 +51,8 @@ SUBSCRIPTIONS = Prepared("SELECT name FROM subscriptions WHERE organization_id =
 
 class Folder(NamedTuple):
     r"""A row of folders with what its group hands out. Sizes in octets. owner: 'u<user_id>', or 'm<mailbox_id>' where
-    nobody owns it. quota_warned: the highest threshold in percent that its quotas have reached; per_reader: each reader
-    has a \Seen of their own. Only where one name is asked for."""
+    nobody owns it. Only where one name is asked for: quota_warned, the highest threshold in percent that its quotas
+    have reached, where the caller wants it; per_reader: each reader has a \Seen of their own."""
 
     folder_id: int
     mailbox_id: int
