@@ -68,6 +68,9 @@ DECLARE
     low bigint;
     high bigint;
 BEGIN
+    IF cardinality(uids) = 1 THEN
+        RETURN int8multirange(int8range(uids[1], uids[1] + 1));
+    END IF;
     SELECT min(u), max(u) INTO low, high FROM unnest(uids) u;
     IF low IS NULL THEN
         RETURN '{}';

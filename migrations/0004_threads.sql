@@ -18,21 +18,24 @@ CREATE FUNCTION thread_of(org bigint, message_id text, refs text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     ids text[] := array_remove(ARRAY[message_id, substring(refs FROM '[^ ]+$'), substring(refs FROM '^[^ ]+')], NULL);
-    keys uuid[];
-    number bigint;
+    id text;
+    keys uuid[] := '{}';
     found_keys bigint;
+    written bigint;
     thread bigint;
     made bigint;
 BEGIN
-    SELECT array_agg(k ORDER BY place), count(*) INTO keys, number
-      FROM (SELECT md5(id)::uuid AS k, min(place) AS place FROM unnest(ids) WITH ORDINALITY AS given(id, place)
-             WHERE id <> '' GROUP BY 1) distinct_keys;
-    IF number = 0 THEN
+    FOREACH id IN ARRAY ids LOOP
+        IF id <> '' AND md5(id)::uuid <> ALL (keys) THEN
+            keys := keys || md5(id)::uuid;
+        END IF;
+    END LOOP;
+    IF keys = '{}' THEN
         RETURN nextval('thread_ids');
     END IF;
     SELECT count(*), (array_agg(t.thread_id ORDER BY array_position(keys, t.message_key)))[1] INTO found_keys, thread
       FROM thread_members t WHERE t.organization_id = org AND t.message_key = ANY (keys);
-    IF found_keys = number THEN
+    IF found_keys = cardinality(keys) THEN
         RETURN thread;
     END IF;
     IF thread IS NULL THEN
@@ -41,7 +44,8 @@ BEGIN
     INSERT INTO thread_members AS t (organization_id, message_key, thread_id)
     SELECT org, k, coalesce(thread, made) FROM unnest(keys) k ORDER BY k
     ON CONFLICT (organization_id, message_key) DO NOTHING;
-    IF made IS NOT NULL THEN
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF made IS NOT NULL AND written < cardinality(keys) THEN
         -- Somebody else may have been first with one of them: then there is no need of a new thread.
         SELECT (array_agg(t.thread_id ORDER BY array_position(keys, t.message_key)))[1] INTO thread
           FROM thread_members t WHERE t.organization_id = org AND t.message_key = ANY (keys) AND t.thread_id <> made;
@@ -51,5 +55,5 @@ BEGIN
         UPDATE thread_members t SET thread_id = thread
          WHERE t.organization_id = org AND t.message_key = ANY (keys) AND t.thread_id = made;
     END IF;
-    RETURN thread;
+    RETURN coalesce(thread, made);
 END $$;

@@ -240,21 +240,25 @@ BEGIN
 END $$;
 
 -- The one place where counters and usage change, and where a quota is enforced: raises IM001 where more would be used
--- than may be, with the root as its detail.
+-- than may be, with the root as its detail. Returns the group that the folder is in.
 CREATE FUNCTION charge(org bigint, folder bigint, number bigint, octets bigint, not_seen bigint,
-                       to_delete bigint, to_delete_octets bigint) RETURNS void
+                       to_delete bigint, to_delete_octets bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     box bigint;
+    grp bigint;
     needs record;
     is_limited boolean;
 BEGIN
     UPDATE folders f SET messages = f.messages + number, size = f.size + octets, unseen = f.unseen + not_seen,
            deleted = f.deleted + to_delete, deleted_size = f.deleted_size + to_delete_octets,
            recent = f.recent + greatest(number, 0)
-     WHERE f.organization_id = org AND f.folder_id = folder RETURNING f.mailbox_id INTO box;
+     WHERE f.organization_id = org AND f.folder_id = folder RETURNING f.mailbox_id, f.group_id INTO box, grp;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the folder is gone' USING ERRCODE = 'serialization_failure';
+    END IF;
     IF number = 0 AND octets = 0 THEN
-        RETURN;
+        RETURN grp;
     END IF;
     needs := take_freed(org, 'm' || box, number, octets);
     -- No root above, and room enough: that is nearly always so, and needs to look nowhere else.
@@ -270,6 +274,7 @@ BEGIN
     IF number < 0 AND is_limited THEN
         PERFORM note_freed(org, 'm' || box, -number, -octets);
     END IF;
+    RETURN grp;
 END $$;
 
 -- Before messages go from mailboxes (numbers and octets of each) and come into another one, all that charge() will want

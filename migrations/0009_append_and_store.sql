@@ -70,9 +70,13 @@ CREATE FUNCTION append_messages(org bigint, folder bigint, content_ids bigint[],
                                 OUT validity bigint, OUT first bigint, OUT grp bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-    number bigint := cardinality(content_ids);
+    number integer := cardinality(content_ids);
     taken record;
     every text[];
+    octets bigint := 0;
+    not_seen bigint := 0;
+    to_delete bigint := 0;
+    to_delete_octets bigint := 0;
 BEGIN
     SELECT f.group_id INTO grp FROM folders f WHERE f.organization_id = org AND f.folder_id = folder;
     IF grp IS NULL THEN
@@ -81,7 +85,6 @@ BEGIN
     taken := take_uids(org, grp, number);
     first := taken.first;
     validity := taken.validity;
-    PERFORM need_still_there(org, folder, grp);
     IF array_to_string(words, '') <> '' THEN
         SELECT array_agg(DISTINCT w) INTO every FROM unnest(words) line, string_to_table(line, ' ') w WHERE w <> '';
         PERFORM spelled(org, grp, every);
@@ -91,9 +94,19 @@ BEGIN
     SELECT org, grp, taken.first + i - 1, folder, taken.now_modseq, c, s, d, z, m,
            CASE w WHEN '' THEN '{}' ELSE spelled(org, grp, string_to_array(w, ' ')) END
       FROM unnest(content_ids, sizes, dates, zones, marks, words) WITH ORDINALITY AS given(c, s, d, z, m, w, i);
-    PERFORM charge(org, folder, number, sum(s)::bigint, count(*) FILTER (WHERE m & 8 = 0),
-                   count(*) FILTER (WHERE m & 4 <> 0), coalesce(sum(s) FILTER (WHERE m & 4 <> 0), 0)::bigint)
-       FROM unnest(sizes, marks) AS given(s, m);
+    FOR i IN 1 .. number LOOP
+        octets := octets + sizes[i];
+        IF marks[i] & 8 = 0 THEN
+            not_seen := not_seen + 1;
+        END IF;
+        IF marks[i] & 4 <> 0 THEN
+            to_delete := to_delete + 1;
+            to_delete_octets := to_delete_octets + sizes[i];
+        END IF;
+    END LOOP;
+    IF charge(org, folder, number, octets, not_seen, to_delete, to_delete_octets) IS DISTINCT FROM grp THEN
+        RAISE EXCEPTION 'the folder has changed' USING ERRCODE = 'serialization_failure';  -- as need_still_there()
+    END IF;
     INSERT INTO changes (organization_id, group_id, modseq, added)
     VALUES (org, grp, taken.now_modseq, int8multirange(int8range(taken.first, taken.first + number)));
 END $$;
@@ -233,14 +246,12 @@ BEGIN
     IF isempty(changed) THEN
         stored := NULL;
     ELSE
-        UPDATE folder_groups g SET modseq = store_flags.stored WHERE g.organization_id = org AND g.group_id = grp;
+        -- Who knew all before this change can apply it to what he knows: the rows need not travel.
+        UPDATE folder_groups g SET modseq = store_flags.stored WHERE g.organization_id = org AND g.group_id = grp
+        RETURNING g.modseq, g.uid_next, g.keywords INTO news.modseq, news.uid_next, news.keywords;
         INSERT INTO changes (organization_id, group_id, modseq, flagged) VALUES (org, grp, stored, changed);
     END IF;
-    -- Who knew all before this change can apply it to what he knows: the rows need not travel.
-    IF stored IS NOT NULL AND known = stored - 1 THEN
-        SELECT g.modseq, g.uid_next, g.keywords INTO news.modseq, news.uid_next, news.keywords
-          FROM folder_groups g WHERE g.organization_id = org AND g.group_id = grp;
-    ELSE
+    IF stored IS NULL OR known <> stored - 1 THEN
         news := news_since(org, grp, folder, known);
     END IF;
 END $$;

@@ -52,6 +52,10 @@ limits = st.tuples(
 ).map(lambda limits: Limits(*limits))
 
 
+def box_of(account: Account, name: str) -> int:
+    return account.find(name).folders[0].mailbox_id
+
+
 class Quotas(RuleBasedStateMachine):
     """Each example has an organisation of its own."""
 
@@ -102,7 +106,7 @@ class Quotas(RuleBasedStateMachine):
         drafts = [letter(size, number) for number, size in enumerate(sizes)]
         self.attempt(
             "append", lambda: account.append(name, drafts),
-            lambda: {account.target(name).mailbox_id: (sum(sizes), len(sizes))},
+            lambda: {box_of(account, name): (sum(sizes), len(sizes))},
         )  # fmt: skip
 
     @rule(who=people, source=folders, goal=folders, count=counts, verb=st.sampled_from(["copy", "move"]))
@@ -113,7 +117,7 @@ class Quotas(RuleBasedStateMachine):
         if uids:
             self.attempt(
                 verb, lambda: self.opened(account, from_name, lambda box: getattr(box, verb)([range(len(uids))], to_name)),
-                lambda: self.passed(account, from_name, uids, account.target(to_name).mailbox_id, verb == "move"),
+                lambda: self.passed(account, from_name, uids, box_of(account, to_name), verb == "move"),
             )  # fmt: skip
 
     @rule(who=people, source=folders, goal=folders, size=sizes)
@@ -124,7 +128,7 @@ class Quotas(RuleBasedStateMachine):
 
         def net() -> dict[int, Amount]:
             gone = self.passed(account, from_name, uids, 0, True)
-            return added(gone, {account.target(to_name).mailbox_id: (size, 1), 0: (-gone[0][0], -1)})
+            return added(gone, {box_of(account, to_name): (size, 1), 0: (-gone[0][0], -1)})
 
         if uids:
             deed = lambda: self.opened(account, from_name, lambda box: box.replace(0, to_name, letter(size)))  # noqa: E731
