@@ -29,6 +29,8 @@ from workers.workforce import Workforce
 
 _ACCEPTS_AT_ONCE = 64
 _PAUSE_SECONDS = 1.0
+#: So long who comes before the first workers are ready waits in the kernel's queue; then they are told.
+_START_SECONDS = 10.0
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -77,7 +79,7 @@ class Master:
             raise ConfigError(f"server.runtime_directory: {directory}: {error.strerror}") from None
         self._watch_signals()
         self._workforce.start()
-        self._accept()
+        self._accept_again_at = time.monotonic() + _START_SECONDS
         log.info("started", workers=self._workforce.wanted)
         try:
             while not (self._stopping and not self._workforce.processes):
@@ -105,8 +107,10 @@ class Master:
         self._tell_ready()
 
     def _tell_ready(self) -> None:
-        if not self._is_ready and self._workforce.serving:
+        if not self._is_ready and self._workforce.serving and not self._stopping:
             self._is_ready = True
+            self._accept_again_at = 0.0
+            self._accept()
             self._notifier.say("READY=1", "STATUS=Serving.")
             log.info("ready")
             if self._on_ready is not None:

@@ -18,6 +18,23 @@ def said(octets: bytes) -> str:
     return octets.decode().rstrip()
 
 
+def test_who_comes_before_the_workers_are_ready_waits_for_them(tmp_path: Path) -> None:
+    server = EchoServer(tmp_path)
+    server.start(wait=False)
+    try:
+        assert eventually(lambda: greeting(server)).startswith("hello ")
+    finally:
+        server.stop()
+
+
+def greeting(server: EchoServer) -> str:
+    """Nothing where nobody listens yet."""
+    try:
+        return server.client().greeting
+    except ConnectionRefusedError:
+        return ""
+
+
 def test_clients_go_to_the_worker_with_the_fewest(serving: Serving) -> None:
     server = serving()
     clients = [server.client() for _ in range(6)]
