@@ -1,8 +1,11 @@
 # Every target does its own set-up. `make` alone says what there is.
 
-PYTHON = .venv/bin/python
+INSIDE = .venv/bin/python
 RUN = packaging/environment run
 DEV = packaging/environment dev
+
+# Set in many containers; every process that is started would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit format bench clients imaptest fuzz model debian12 clean
@@ -13,36 +16,36 @@ help:  ## What there is
 
 demo:  ## Try it: a server with users and mail on 127.0.0.1 (ARGS='--users 50 --imap-port 2143')
 	@$(RUN)
-	@exec $(PYTHON) imapd.py demo $(ARGS)
+	@exec $(INSIDE) imapd.py demo $(ARGS)
 
 test: lint unit  ## All that must hold before a commit: linters, types, import contract, tests
 
 lint:  ## ruff, mypy, and which part may import which
 	@$(DEV)
-	$(PYTHON) -m ruff check --output-format concise .
-	$(PYTHON) -m mypy
-	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(INSIDE) -m ruff check --output-format concise .
+	$(INSIDE) -m mypy
+	$(INSIDE) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
 unit:  ## The tests alone (ARGS='tests/wire -k literal')
 	@$(DEV)
-	$(PYTHON) -m pytest $(ARGS)
+	$(INSIDE) -m pytest $(ARGS)
 
 format:  ## Formats the code
 	@$(DEV)
-	$(PYTHON) -m ruff check --fix-only --quiet .
-	$(PYTHON) -m ruff format --quiet .
+	$(INSIDE) -m ruff check --fix-only --quiet .
+	$(INSIDE) -m ruff format --quiet .
 
 bench:  ## Side by side with Debian's Dovecot: prints ratios
 	@$(DEV)
-	@exec $(PYTHON) -m tests.benchmarks $(ARGS)
+	@exec $(INSIDE) -m tests.benchmarks $(ARGS)
 
 clients:  ## Real mail programs against a demo: mbsync, neomutt, offlineimap, getmail, curl …
 	@$(DEV)
-	@exec $(PYTHON) -m tests.clients $(ARGS)
+	@exec $(INSIDE) -m tests.clients $(ARGS)
 
 imaptest:  ## ImapTest's scripts and stress against a demo (IMAPTEST=/path/to/imaptest, ARGS=--seconds\ 300)
 	@$(DEV)
-	@IMAPTEST="$(IMAPTEST)" IMAPTEST_SCRIPTS="$(IMAPTEST_SCRIPTS)" $(PYTHON) -m tests.clients.imaptest $(ARGS)
+	@IMAPTEST="$(IMAPTEST)" IMAPTEST_SCRIPTS="$(IMAPTEST_SCRIPTS)" $(INSIDE) -m tests.clients.imaptest $(ARGS)
 
 debian12:  ## The tests with the libraries of Debian 12, in a root of its own (needs root and debootstrap)
 	@exec packaging/debian12 $(ARGS)
@@ -50,12 +53,12 @@ debian12:  ## The tests with the libraries of Debian 12, in a root of its own (n
 fuzz:  ## The fuzzer for ten minutes, or FUZZ=60 seconds, from SEED=1 on
 	@$(DEV)
 	@IMAPD_FUZZ_SECONDS=$(or $(FUZZ),600) IMAPD_FUZZ_SEED=$(or $(SEED),1) \
-		$(PYTHON) -m pytest -o timeout=0 -rP tests/fuzz/test_fuzz.py
+		$(INSIDE) -m pytest -o timeout=0 -rP tests/fuzz/test_fuzz.py
 
 model:  ## Random commands against the model for ten minutes, or MODEL=60 seconds, from SEED=1 on
 	@$(DEV)
 	@IMAPD_MODEL_SECONDS=$(or $(MODEL),600) IMAPD_MODEL_SEED=$(or $(SEED),1) \
-		$(PYTHON) -m pytest -o timeout=0 -rP tests/model
+		$(INSIDE) -m pytest -o timeout=0 -rP tests/model
 
 clean:  ## Removes the environment and caches; var/demo stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,16 +10,29 @@ from pathlib import Path
 
 from imapd.net import farewells
 from tests.running.processes import free_ports
-from tests.workers.running import EchoServer, eventually
+from tests.workers.running import Client, EchoServer, eventually
 
 Serving = Callable[..., EchoServer]
 
 
 def reload(server: EchoServer) -> None:
-    """Until the old workers that have no sessions are gone."""
+    """Until the new workers are there; clients still come to the old ones until these are ready."""
     before = server.children()
     server.signal(signal.SIGHUP)
     eventually(lambda: len(set(server.children()) - set(before)) == server.values["server"]["workers"])
+
+
+def client_of(server: EchoServer, name: str) -> Client:
+    """A client of a worker with these settings; those that come to another before leave, or it would stay for them."""
+
+    def greeted() -> Client | None:
+        client = server.client()
+        if client.greeting.endswith(name):
+            return client
+        client.close()
+        return None
+
+    return eventually(greeted)
 
 
 def test_new_clients_get_new_workers_and_old_sessions_go_on(serving: Serving) -> None:
@@ -27,7 +40,7 @@ def test_new_clients_get_new_workers_and_old_sessions_go_on(serving: Serving) ->
     old = server.client()
     server.configure(imap={"id": {"name": "second"}})
     reload(server)
-    new = eventually(lambda: (client := server.client()).greeting.endswith("second") and client)
+    new = client_of(server, "second")
     assert new.worker != old.worker
     assert old.ask("still here") == "still here"
     old.ask("quit")
@@ -66,7 +79,7 @@ def test_a_configuration_that_no_worker_runs_with_is_taken_back(serving: Serving
     assert server.client().greeting.endswith("first")
     server.configure(imap={"id": {"name": "third"}})
     reload(server)
-    eventually(lambda: server.client().greeting.endswith("third"))
+    client_of(server, "third")
 
 
 def test_while_new_workers_crash_the_old_ones_serve(serving: Serving) -> None:
@@ -77,7 +90,7 @@ def test_while_new_workers_crash_the_old_ones_serve(serving: Serving) -> None:
     assert server.client().greeting.endswith("first")
     server.configure(imap={"id": {"name": "third"}})
     server.signal(signal.SIGHUP)
-    eventually(lambda: server.client().greeting.endswith("third"))
+    client_of(server, "third")
 
 
 def test_listeners_come_and_go(serving: Serving) -> None:
