@@ -4,6 +4,7 @@
 import ctypes
 import os
 
+EVERY_SECONDS = 60
 SPARE_OCTETS = 64 << 20
 """So much more than a worker began with may lie free in its memory."""
 
@@ -30,9 +31,14 @@ class Heap:
 
     def __init__(self) -> None:
         self._usual = _beside_what_is_used()
+        self._due = 0.0
 
-    def look(self) -> None:
-        """Takes a tenth of a millisecond; where there is something to give back, ten or so for each GiB."""
+    def look(self, now: float) -> None:
+        """Asked as often as one likes, it looks once a minute. Takes a tenth of a millisecond; where there is something
+        to give back, ten or so for each GiB."""
+        if now < self._due:
+            return
+        self._due = now + EVERY_SECONDS
         if _beside_what_is_used() - self._usual > SPARE_OCTETS:
             _LIBRARY.malloc_trim(0)
             self._usual = max(self._usual, _beside_what_is_used())  # what it could not help needs no further try

@@ -31,7 +31,6 @@ from workers.titles import set_title
 _TICK_SECONDS = 0.1
 _TICKS_A_SECOND = 10
 _WORST_OF_SECONDS = 60
-_HEAP_SECONDS = 60
 #: After the master's death: so long for farewells, and then the kernel ends us even where a greenlet hangs.
 _LAST_SECONDS = 2
 #: PostgreSQL ends a statement by itself; one that has not come back so long after that never will.
@@ -152,8 +151,6 @@ class Worker:
             self._stalls.append(now - due)
             if ticks % _TICKS_A_SECOND == 0:
                 self._each_second(now)
-            if ticks % (_HEAP_SECONDS * _TICKS_A_SECOND) == 0:
-                self._heap.look()
             ticks += 1
             for connection in list(AT_WORK):
                 connection.look()
@@ -169,6 +166,7 @@ class Worker:
         self._metrics.flush()
 
     def _each_second(self, now: float) -> None:
+        self._heap.look(now)
         unsaid, self._unsaid = self._unsaid, []
         for word, number in unsaid:
             self._say(word, number)

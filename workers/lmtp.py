@@ -29,6 +29,7 @@ from imapd.storage.pool import Database
 from workers.admission import plain
 from workers.channel import ALIVE, DRAIN, RETIRE, Channel, Identity
 from workers.child import title
+from workers.heap import Heap
 from workers.listeners import Listeners
 from workers.titles import set_title
 
@@ -113,6 +114,7 @@ class Worker:
         self._arriving: set[asyncio.Task[None]] = set()  # the loop itself holds tasks by weak references
         self._leave_at = float("inf")
         self._leaving = asyncio.Event()
+        self._heap = Heap()
 
     async def run(self, listeners: list[socket.socket]) -> None:
         """Until the master says so, or is gone, or SIGTERM, and nobody is here any more."""
@@ -141,6 +143,7 @@ class Worker:
             pass
 
     def _each_second(self) -> None:
+        self._heap.look(time.monotonic())
         if self._channel is not None:
             try:
                 self._channel.say(ALIVE)

@@ -20,6 +20,7 @@ from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
 from workers.channel import ALIVE, Channel, Identity
 from workers.child import title
+from workers.heap import Heap
 from workers.titles import set_title
 
 _LOCK = 0x696D6100  # "ima", and the number of a job
@@ -59,7 +60,9 @@ def _spawn(function: Callable[[], None]) -> None:
 
 def _hear(channel: Channel | None, metrics: Metrics) -> None:
     """Says each second that we live, until the master wants us no more."""
+    heap = Heap()
     while True:
+        heap.look(time.monotonic())
         metrics.flush()
         if channel is None:
             time.sleep(1)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from imapd.protocol.registry import Capability, capabilities
@@ -32,8 +33,13 @@ def is_advertised(capability: Capability, session: Session) -> bool:
 
 def streamed_octets(session: Session) -> int | None:
     """The longest literal that need not wait for our word; None: whatever the command takes."""
-    bounds = [each for each in capabilities() if each.streamed_octets is not None and is_advertised(each, session)]
-    return min((each.streamed_octets or 0 for each in bounds), default=None)
+    return min((most for capability, most in _bounding() if is_advertised(capability, session)), default=None)
+
+
+@cache
+def _bounding() -> list[tuple[Capability, int]]:
+    """Asked for each literal: those that bound one, which are few."""
+    return [(each, each.streamed_octets) for each in capabilities() if each.streamed_octets is not None]
 
 
 def _is_allowed(name: bytes, listed: tuple[str, ...] | None) -> bool:

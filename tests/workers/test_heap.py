@@ -17,15 +17,18 @@ def resident():
         return int(file.read().split()[1]) * 4096 >> 20
 
 heap = Heap()
+heap.look(0)
 before = resident()
 many = [{"number": number} for number in range(800_000)]
-heap.look()
+heap.look(60)
 peak = resident() - before
 stays = many[::2000]
 del many
 gc.collect()
 left = resident() - before
-heap.look()
+heap.look(119)
+assert resident() - before > left / 2  # once a minute is enough
+heap.look(120)
 print(peak, left, resident() - before)
 """
 
