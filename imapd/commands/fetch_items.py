@@ -24,7 +24,8 @@ class Item:
     """One fetch-att: what it is called in the reply, and its values for the messages of a chunk, in their order.
 
     `form` has one % for the value. `columns` are those of `contents` that the values need, `reads_body` says that they
-    need the octets of the messages. Asking for it `enables` a capability.
+    need the octets of the messages. Asking for it `enables` a capability. `span` is that of a partial, (first octet,
+    octets), of which the name tells the first alone.
     """
 
     name: bytes
@@ -34,6 +35,12 @@ class Item:
     reads_body: bool = False
     marks_seen: bool = False
     enables: bytes | None = None
+    span: tuple[int, int] | None = None
+
+    @property
+    def asked(self) -> tuple[bytes, tuple[int, int] | None]:
+        """The same for two items whose answer is the same."""
+        return self.name, self.span
 
 
 def index_item(name: bytes, column: str, form: bytes) -> Item:

@@ -222,7 +222,7 @@ def partial(cursor: Cursor) -> Span | None:
 
 def _item(label: bytes, section: Section, marks_seen: bool) -> Item:
     form = label.replace(b"%", b"%%") + b" %b"
-    return Item(label, form, section.values, section.columns, section.reads_body, marks_seen)
+    return Item(label, form, section.values, section.columns, section.reads_body, marks_seen, span=section.partial)
 
 
 def _whole(name: bytes, kind: bytes, marks_seen: bool) -> None:

@@ -145,7 +145,8 @@ def _binary(marks_seen: bool) -> Any:
         if wanted:
             label += b"<%d>" % wanted[0]
         section = SectionBinary(path, wanted or WHOLE)
-        return Item(label, label + b" %b", section.values, ("parts",), reads_body=True, marks_seen=marks_seen)
+        form = label + b" %b"
+        return Item(label, form, section.values, ("parts",), reads_body=True, marks_seen=marks_seen, span=wanted)
 
     return read
 

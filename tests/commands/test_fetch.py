@@ -114,10 +114,14 @@ def test_an_item_is_told_once_however_often_it_is_asked_for():
     once = fetched("1 BODY.PEEK[]")
     assert fetched("1 (" + " ".join(["BODY.PEEK[]"] * 1000) + ")") == once
     assert fetched("1 (FLAGS UID FLAGS)") == "* 1 FETCH (FLAGS (\\Seen) UID 10)\r\n"
+    assert fetched("1 (BODY[TEXT]<4.3> BODY[TEXT]<4.3> BODY.PEEK[TEXT]<4.1>)") == (
+        "* 1 FETCH (BODY[TEXT]<4> {3}\r\n\ntw BODY[TEXT]<4> {1}\r\n\n)\r\n"
+    )
 
 
-def test_too_many_items():
-    items = " ".join(f"BODY.PEEK[]<{n}.1>" for n in range(101))
+@pytest.mark.parametrize("partial", ["<%d.1>", "<0.%d>"])
+def test_too_many_items(partial):
+    items = " ".join("BODY.PEEK[]" + partial % n for n in range(1, 102))
     assert Client().selected(FetchMailbox([TERRY])).do(f"FETCH 1 ({items})")[1].startswith("BAD ")
 
 
