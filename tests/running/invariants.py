@@ -42,8 +42,13 @@ QUESTIONS = {
         LEFT JOIN changes c ON c.organization_id = m.organization_id AND c.group_id = m.group_id AND c.modseq = m.modseq
         WHERE m.modseq > g.changes_floor AND NOT coalesce(c.added @> m.uid OR c.flagged @> m.uid, false)""",
     "a UID that was added twice": """
-        SELECT a.group_id, a.modseq, b.modseq FROM changes a JOIN changes b USING (organization_id, group_id)
-        WHERE a.modseq < b.modseq AND a.added && b.added""",
+        SELECT group_id, first, before FROM (
+            SELECT group_id, lower(run) AS first, max(upper(run)) OVER (
+                PARTITION BY organization_id, group_id ORDER BY lower(run)
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS before
+            FROM changes, unnest(added) run
+        ) runs WHERE first < before""",
     "a transaction left open": """
         SELECT pid, state, query FROM pg_stat_activity
         WHERE state LIKE 'idle in transaction%' AND now() - state_change > interval '5 seconds'""",
