@@ -71,7 +71,7 @@ def fetch_atts(cursor: Cursor) -> Sequence[Item]:
     """A macro, one item, or a list of items."""
     if cursor.peek(b"("):
         items = cursor.listed(lambda: fetch_att(cursor))
-        if len({item.asked for item in items}) > MOST_ITEMS:
+        if len({item.name for item in items}) > MOST_ITEMS:
             raise BadSyntax("Too many items.")
         return items
     begin = cursor.position

@@ -21,11 +21,11 @@ Values = Iterable[Any]
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One fetch-att: what it is called in the reply, and its values for the messages of a chunk, in their order.
+    """One fetch-att: what it is called, and its values for the messages of a chunk, in their order.
 
-    `form` has one % for the value. `columns` are those of `contents` that the values need, `reads_body` says that they
-    need the octets of the messages. Asking for it `enables` a capability. `span` is that of a partial, (first octet,
-    octets), of which the name tells the first alone.
+    Two of the same `name` have the same answer. `form` is how it is told, with one % for the value. `columns` are those
+    of `contents` that the values need, `reads_body` says that they need the octets of the messages. Asking for it
+    `enables` a capability.
     """
 
     name: bytes
@@ -35,12 +35,6 @@ class Item:
     reads_body: bool = False
     marks_seen: bool = False
     enables: bytes | None = None
-    span: tuple[int, int] | None = None
-
-    @property
-    def asked(self) -> tuple[bytes, tuple[int, int] | None]:
-        """The same for two items whose answer is the same."""
-        return self.name, self.span
 
 
 def index_item(name: bytes, column: str, form: bytes) -> Item:

@@ -112,7 +112,7 @@ class Plan:
 
 def compiled(items: Iterable[Item]) -> Plan:
     """The plan for these items; what is asked for twice is told once."""
-    ordered = tuple({item.asked: item for item in items}.values())
+    ordered = tuple({item.name: item for item in items}.values())
     columns = tuple(dict.fromkeys(column for item in ordered for column in item.columns))
     template = b"* %d FETCH (" + b" ".join(item.form for item in ordered) + b")\r\n"
     return Plan(ordered, template, columns, any(item.reads_body for item in ordered))

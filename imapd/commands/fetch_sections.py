@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imapd.commands.fetch_chunk import Chunk, Row
 from imapd.commands.fetch_items import BODY, ITEMS, Item
@@ -34,6 +34,8 @@ _SECTION = re.compile(
 _FIELD = re.compile(rb"\n([^:\n]*):[^\n]*(?:\n[ \t][^\n]*)*")
 
 Span = tuple[int, int]
+"""The first octet, and how many."""
+
 Filter = Callable[[bytes], bytes]
 
 
@@ -61,6 +63,14 @@ def pieces(body: Body, offset: int, length: int) -> Iterator[bytes]:
     end = offset + length
     for at in range(offset, end, PIECE_OCTETS):
         yield body.read(at, min(PIECE_OCTETS, end - at))
+
+
+class Partial(NamedTuple):
+    """Which octets are wanted (None: all), and how that is asked for and told: an answer names but the first."""
+
+    span: Span | None = None
+    asked: bytes = b""
+    told: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -183,11 +193,9 @@ def _body_peek(cursor: Cursor) -> Item:
 def section_item(cursor: Cursor, name: bytes, marks_seen: bool) -> Item:
     """section ["<" number "." nz-number ">"], after the name of the item"""
     label, section = section_spec(cursor)
-    label = name + label
     wanted = partial(cursor)
-    if wanted:
-        label += b"<%d>" % wanted[0]
-    return _item(label, replace(section, partial=wanted), marks_seen)
+    label = name + label
+    return _item(label + wanted.asked, label + wanted.told, replace(section, partial=wanted.span), marks_seen)
 
 
 def section_spec(cursor: Cursor) -> tuple[bytes, Section]:
@@ -209,24 +217,24 @@ def section_spec(cursor: Cursor) -> tuple[bytes, Section]:
     return b"[" + label + b"]", Section(path, kind, chosen)
 
 
-def partial(cursor: Cursor) -> Span | None:
+def partial(cursor: Cursor) -> Partial:
     """["<" number "." nz-number ">"]"""
     if not cursor.take(b"<"):
-        return None
+        return Partial()
     begin = cursor.number()
     cursor.expect(b".")
     count = cursor.nz_number()
     cursor.expect(b">")
-    return begin, count
+    return Partial((begin, count), b"<%d.%d>" % (begin, count), b"<%d>" % begin)
 
 
-def _item(label: bytes, section: Section, marks_seen: bool) -> Item:
-    form = label.replace(b"%", b"%%") + b" %b"
-    return Item(label, form, section.values, section.columns, section.reads_body, marks_seen, span=section.partial)
+def _item(name: bytes, told: bytes, section: Section, marks_seen: bool) -> Item:
+    form = told.replace(b"%", b"%%") + b" %b"
+    return Item(name, form, section.values, section.columns, section.reads_body, marks_seen)
 
 
 def _whole(name: bytes, kind: bytes, marks_seen: bool) -> None:
-    item = _item(name, Section(kind=kind), marks_seen)
+    item = _item(name, name, Section(kind=kind), marks_seen)
     ITEMS[name] = lambda cursor: item
 
 

@@ -142,11 +142,9 @@ def _binary(marks_seen: bool) -> Any:
         label, path = _path(cursor)
         label = b"BINARY" + label
         wanted = partial(cursor)
-        if wanted:
-            label += b"<%d>" % wanted[0]
-        section = SectionBinary(path, wanted or WHOLE)
-        form = label + b" %b"
-        return Item(label, form, section.values, ("parts",), reads_body=True, marks_seen=marks_seen, span=wanted)
+        values = SectionBinary(path, wanted.span or WHOLE).values
+        form = label + wanted.told + b" %b"
+        return Item(label + wanted.asked, form, values, ("parts",), reads_body=True, marks_seen=marks_seen)
 
     return read
 
