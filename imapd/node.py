@@ -128,7 +128,7 @@ def open_database(settings: Settings, size: int | None = None) -> Database:
         statement_timeout_seconds=how.statement_timeout_seconds,
         lock_timeout_seconds=how.lock_timeout_seconds,
         connect_timeout_seconds=how.connect_timeout_seconds,
-        through_indexes=True,
+        by_key=True,
         quota_warn_percent=settings.quota.warn_percent,
     )
 

@@ -81,7 +81,7 @@ def _node(settings: Settings, pubsub: PubSub) -> Node:
         connect_timeout_seconds=how.connect_timeout_seconds,
         application_name="imapd lmtp",
         quota_warn_percent=settings.quota.warn_percent,
-        through_indexes=True,
+        by_key=True,
     )
     wakeups = Wakeups(pubsub, Control(pubsub), poll_seconds=settings.redis.poll_seconds)
     pubsub.start(lambda function: threading.Thread(target=function, daemon=True).start())

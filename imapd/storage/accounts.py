@@ -76,7 +76,11 @@ SHARES = Prepared(
     "  JOIN LATERAL access_of(p.organization_id, p.user_id) a ON a.mailbox_id = f.mailbox_id"
     " WHERE a.folder_id IN (0, p.folder_id)"
 )
-GRANTS_IN = Prepared("SELECT * FROM access_of(%s, %s) WHERE address = %s")
+GRANTS_IN = Prepared(
+    "SELECT * FROM access_of(%(org)s, %(user)s) WHERE mailbox_id = ("  # by its key: an address is put together
+    "   SELECT m.mailbox_id FROM domains d JOIN mailboxes m USING (organization_id, domain_id)"
+    "    WHERE d.organization_id = %(org)s AND d.name = %(domain)s AND m.local_part = %(local_part)s)"
+)
 
 
 def user(database: Database, organization_id: int, user_id: int) -> User | None:
@@ -119,7 +123,9 @@ def grants(database: Database, organization_id: int, user_id: int, address: str 
     """What others share with the user, all of it or in one mailbox; a mailbox of their own does not count."""
     if address is None:
         return [Grant(*row) for row in database.rows(GRANTS, (organization_id, user_id))]
-    return [Grant(*row) for row in database.rows(GRANTS_IN, (organization_id, user_id, address))]
+    local_part, _, domain = address.rpartition("@")
+    params = {"org": organization_id, "user": user_id, "local_part": local_part, "domain": domain}
+    return [Grant(*row) for row in database.rows(GRANTS_IN, params)]
 
 
 def shares(database: Database, asked: Sequence[Asked]) -> dict[Asked, Share]:

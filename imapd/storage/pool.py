@@ -25,6 +25,12 @@ from imapd.storage.sqlstates import RETRIED, meaning
 Row = tuple[Any, ...]
 Sql = str | Prepared
 
+BY_KEY = " -c enable_seqscan=off -c random_page_cost=1 -c join_collapse_limit=4 -c from_collapse_limit=4"
+"""What sessions ask is a few rows, by their keys. A plan that was made while a table was small would read all of it
+until the next ANALYZE, and the planner thinks that a look-up by key costs more than it does. To compare all orders of
+eight tables takes it 50 ms, and megabytes that the server process keeps: so of more than four, those that narrow most
+have to be named first."""
+
 ATTEMPTS = 4
 """So often what RETRIED names is tried in all."""
 FIRST_PAUSE_SECONDS = 0.01
@@ -103,7 +109,7 @@ class Database:
     """Runs statements on at most `size` connections.
 
     Raises errors.Unavailable where PostgreSQL cannot be reached or no connection comes free in time, and the error of
-    sqlstates.py where a statement was refused.
+    sqlstates.py where a statement was refused. by_key: for sessions, see BY_KEY.
     """
 
     def __init__(
@@ -117,18 +123,15 @@ class Database:
         wait_seconds: float = 15,
         application_name: str = "imapd",
         quota_warn_percent: Sequence[int] = (80, 95, 100),
-        through_indexes: bool = False,
+        by_key: bool = False,
     ):
-        # A plan made while a table was empty would read all of it until the next ANALYZE: sessions ask by key only. And
-        # to compare all orders of ten tables takes 50 ms, and memory that the server process then keeps.
-        planner = " -c enable_seqscan=off -c join_collapse_limit=4 -c from_collapse_limit=4" if through_indexes else ""
         options = (
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} "
             f"-c lock_timeout={int(lock_timeout_seconds * 1000)} "
             f"-c imapd.quota_thresholds={{{','.join(map(str, sorted(quota_warn_percent)))}}} "
             "-c idle_in_transaction_session_timeout=30000 -c synchronous_commit=on -c timezone=UTC -c jit=off "
             # Planning anew costs more than running, for a statement on a few rows; the plans are the same.
-            f"-c plan_cache_mode=force_generic_plan{planner}"
+            f"-c plan_cache_mode=force_generic_plan{BY_KEY if by_key else ''}"
         )
         self._how = How(dsn, options, max(2, int(connect_timeout_seconds)))
         self._application_name = application_name

@@ -16,7 +16,26 @@ COLUMNS = (
     "v.root, v.storage_used, v.storage_limit, v.messages_used, v.message_limit, v.folders_used, v.folder_limit,"
     " v.warned, v.address, v.domain, v.mailbox_id, v.user_id, v.domain_id"
 )
+_USAGE = "SELECT " + COLUMNS + " FROM quota_usage v WHERE v.organization_id = %(org)s"
+OF_MAILBOXES = Prepared(
+    _USAGE + " AND v.mailbox_id = ANY(%(boxes)s::bigint[])"
+    " UNION ALL " + _USAGE + " AND v.mailbox_id IS NULL"
+    # As an array, so that roots are looked up by it; joined, it would be compared with each root of the organisation.
+    " AND v.root = ANY(ARRAY(SELECT unnest(ARRAY[q.user_root, q.domain_root]) FROM quotas q"
+    "                         WHERE q.organization_id = %(org)s AND q.mailbox_id = ANY(%(boxes)s::bigint[])))"
+)  # fmt: skip
+OF_MAILBOX = Prepared(_USAGE + " AND v.mailbox_id = %(box)s")
+OF_ROOT_ABOVE = Prepared(_USAGE + " AND v.mailbox_id IS NULL AND v.root = %(root)s")
 REFUSING = Prepared("SELECT quota_refusing(%s, %s, %s)")
+
+DOMAINS_OF = {
+    "m": "SELECT d.name FROM mailboxes m JOIN domains d USING (domain_id)"
+    " WHERE m.organization_id = %s AND m.mailbox_id = %s",
+    "u": "SELECT DISTINCT d.name FROM mailboxes m JOIN domains d USING (domain_id)"
+    " WHERE m.organization_id = %s AND m.user_id = %s",
+    "d": "SELECT d.name FROM domains d WHERE d.organization_id = %s AND d.domain_id = %s",
+}
+"""The domains of the mailboxes below a root, by its kind."""
 
 LOCKED = {
     "m": "SELECT FROM quotas WHERE organization_id = %s AND mailbox_id = %s FOR NO KEY UPDATE",
@@ -123,25 +142,16 @@ class Inbox(NamedTuple):
 
 def of_mailboxes(database: Database, organization_id: int, mailbox_ids: Sequence[int]) -> list[Usage]:
     """All roots that bind these mailboxes: theirs, those of their users, those of their domains."""
-    rows = database.rows(
-        "SELECT " + COLUMNS + " FROM quota_usage v WHERE v.organization_id = %(org)s AND v.mailbox_id = ANY(%(boxes)s)"
-        " UNION ALL SELECT " + COLUMNS + " FROM quota_usage v"
-        "  WHERE v.organization_id = %(org)s AND v.mailbox_id IS NULL"
-        "    AND v.root IN (SELECT unnest(ARRAY[q.user_root, q.domain_root]) FROM quotas q"
-        "                    WHERE q.organization_id = %(org)s AND q.mailbox_id = ANY(%(boxes)s))",
-        {"org": organization_id, "boxes": list(mailbox_ids)},
-    )
+    rows = database.rows(OF_MAILBOXES, {"org": organization_id, "boxes": list(mailbox_ids)})
     return [Usage(*row) for row in rows]
 
 
 def of_root(database: Database | Transaction, organization_id: int, root: str) -> Usage | None:
     """One root; None where there is none of that name."""
-    mailbox_id = int(root[1:]) if root[0] == "m" else None
-    row = database.row(
-        "SELECT " + COLUMNS + " FROM quota_usage v WHERE v.organization_id = %s AND v.root = %s"
-        " AND v.mailbox_id IS NOT DISTINCT FROM %s",
-        (organization_id, root, mailbox_id),
-    )
+    if root[0] == "m":
+        row = database.row(OF_MAILBOX, {"org": organization_id, "box": int(root[1:])})
+    else:
+        row = database.row(OF_ROOT_ABOVE, {"org": organization_id, "root": root})
     return Usage(*row) if row else None
 
 
@@ -171,13 +181,7 @@ def domains_administered(database: Database, organization_id: int, user_id: int)
 
 def domains_of(database: Database, organization_id: int, root: str) -> set[str]:
     """The domains whose mailboxes lie below a root."""
-    rows = database.rows(
-        "SELECT d.name FROM mailboxes m JOIN domains d USING (domain_id) WHERE m.organization_id = %(org)s"
-        "   AND CASE left(%(root)s, 1) WHEN 'm' THEN m.mailbox_id WHEN 'u' THEN m.user_id ELSE m.domain_id END = %(id)s"
-        " UNION SELECT d.name FROM domains d WHERE left(%(root)s, 1) = 'd' AND d.domain_id = %(id)s",
-        {"org": organization_id, "root": root, "id": int(root[1:])},
-    )
-    return {name for (name,) in rows}
+    return {name for (name,) in database.rows(DOMAINS_OF[root[0]], (organization_id, int(root[1:])))}
 
 
 def mailbox_at(database: Database | Transaction, organization_id: int, address: str) -> tuple[int, int | None] | None:

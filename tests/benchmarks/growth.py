@@ -71,7 +71,7 @@ def main(times: int = TIMES) -> int:
         print("growth: a database with its people", file=sys.stderr)
         store = Store(services.dsn, Path(name) / "blobs")
         store.database.close()
-        store.database = Database(store.dsn, 2, through_indexes=True)  # as a worker opens it
+        store.database = Database(store.dsn, 2, by_key=True)  # as a worker opens it
         crowd = Crowd(store, can_log_in(store.node()))
         for person in {person for _, _, people in kinds() for person in people}:
             crowd.add(person)

@@ -117,7 +117,7 @@ def main(sizes: tuple[int, ...] = SIZES, times: int = TIMES, out: str | None = N
     with tempfile.TemporaryDirectory(prefix="imapd-bench-", dir="/tmp") as name, Embedded(Path(name)) as services:
         store = Store(services.dsn, Path(name) / "blobs")
         store.database.close()
-        store.database = Database(store.dsn, 2, through_indexes=True)  # as a worker opens it
+        store.database = Database(store.dsn, 2, by_key=True)  # as a worker opens it
         fill(store, sizes)
         found = [measured(store, size, times) for size in sizes]
         store.close()

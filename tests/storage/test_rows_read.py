@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""What a command reads depends on what it is about, and not on how many people there are around it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from imapd.storage import grants, provision, quota_roots
+from imapd.storage.addresses import address
+from imapd.storage.grants import Limits
+from imapd.storage.pool import Database
+from tests.benchmarks.growth import COMMANDS
+from tests.running.counted import PASSWORD, Counted, can_log_in
+from tests.running.crowd import Crowd, Person
+from tests.running.store import Store
+
+PERSON = Person(domains=2)
+SHARED = "Shared/sharer0@example.com"
+ASKED = (
+    *COMMANDS,
+    "GETQUOTA user",
+    "GETQUOTA example.com",
+    "GETQUOTA domain/example.com",
+    f"GETQUOTA {SHARED}",
+    f"GETQUOTAROOT {SHARED}/INBOX",
+    f"GETMETADATA {SHARED}/INBOX /private/comment",
+    f"MYRIGHTS {SHARED}/INBOX",
+    "LISTRIGHTS INBOX colleague@example.com",
+    "SETACL INBOX colleague@example.com lr",
+    "DELETEACL INBOX colleague@example.com",
+)
+PEOPLE = 300
+#: A look-up by key may pass over some that are no more; a scan of everybody would be ten times as much.
+SPARE = 50
+
+
+@pytest.fixture
+def database(store: Store) -> Iterator[Database]:
+    """One connection, opened as a worker opens it."""
+    store.database.close()
+    store.database = Database(store.dsn, 1, by_key=True)
+    yield store.database
+    store.database.close()
+
+
+def rows_read(database: Database) -> int:
+    """By all statements so far: entries of indexes, and rows of tables that were read from end to end."""
+    database.execute("SELECT pg_stat_force_next_flush()")
+    row = database.row(
+        "SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
+        " + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)"
+    )
+    assert row
+    return int(row[0])
+
+
+def reads(store: Store) -> dict[str, int]:
+    """Of each command. All of them are given before, once: so every statement is planned, and the index is warm."""
+    node = store.node()
+    can_log_in(node)
+    found: dict[str, int] = {}
+    for _ in range(2):
+        client = Counted(store, None, node)
+        for command in (f"LOGIN {PERSON.address} {PASSWORD}", *ASKED):
+            before = rows_read(store.database)
+            client.cost(command)
+            found[command] = rows_read(store.database) - before
+    return found
+
+
+def furnish(store: Store, first: int, number: int) -> None:
+    """People with mail in two domains, a quota each, and something that they share with the one before."""
+    for n in range(first, first + number):
+        name = address(f"other{n}@example.com")
+        provision.add_user(store.database, name, "", None)
+        provision.add_mailbox(store.database, address(f"other{n}@company.org"), name, Limits(storage=10**6))
+        quota_roots.set_limits(store.database, name, Limits(storage=10**9), user=True, keep=())
+        neighbour = f"other{n - 1}@company.org" if n else PERSON.address
+        grants.grant(store.database, name, "INBOX", address(neighbour), "lr")
+
+
+def test_what_is_read_stays_the_same(store: Store, database: Database) -> None:
+    crowd = Crowd(store, can_log_in(store.node()))
+    crowd.add(PERSON)
+    quota_roots.set_limits(database, address(PERSON.address), Limits(storage=10**9), user=True, keep=())
+    quota_roots.set_limits(database, "example.com", Limits(storage=10**12), user=False, keep=())
+    furnish(store, 0, 3)
+    few = reads(store)
+    furnish(store, 3, PEOPLE)
+    database.execute("ANALYZE")  # as autovacuum does within a minute
+    many = reads(store)
+    grown = {command: (few[command], many[command]) for command in few if many[command] > few[command] + SPARE}
+    assert not grown
