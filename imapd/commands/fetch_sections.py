@@ -66,7 +66,7 @@ def pieces(body: Body, offset: int, length: int) -> Iterator[bytes]:
 
 
 class Partial(NamedTuple):
-    """Which octets are wanted (None: all), and how that is asked for and told: an answer names but the first."""
+    """Which octets are wanted (None: all), and how that is asked for and told: an answer names the first one only."""
 
     span: Span | None = None
     asked: bytes = b""
@@ -80,7 +80,7 @@ class Section:
     path: tuple[int, ...] = ()
     kind: bytes = b""  # HEADER, TEXT, MIME or nothing
     filter: Filter | None = None  # of HEADER.FIELDS and HEADER.FIELDS.NOT
-    partial: Span | None = None
+    window: Span | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -112,9 +112,9 @@ class Section:
         offset, length = span
         if self.filter is not None:
             return self._literal(self.filter(chunk.body(index).read(offset, min(length, HEADER_OCTETS))))
-        if self.partial is not None:
-            begin = min(self.partial[0], length)
-            offset, length = offset + begin, min(self.partial[1], length - begin)
+        if self.window is not None:
+            begin = min(self.window[0], length)
+            offset, length = offset + begin, min(self.window[1], length - begin)
         if length > STREAMED_OCTETS:
             chunk.streams = True
             return Stream(offset, length)
@@ -150,8 +150,8 @@ class Section:
         return self._literal(self.filter(header) if self.filter is not None else header)
 
     def _literal(self, octets: bytes) -> bytes:
-        if self.partial is not None:
-            begin, count = self.partial
+        if self.window is not None:
+            begin, count = self.window
             octets = octets[begin : begin + count]
         return encode.literal(octets)
 
@@ -195,7 +195,7 @@ def section_item(cursor: Cursor, name: bytes, marks_seen: bool) -> Item:
     label, section = section_spec(cursor)
     wanted = partial(cursor)
     label = name + label
-    return _item(label + wanted.asked, label + wanted.told, replace(section, partial=wanted.span), marks_seen)
+    return _item(label + wanted.asked, label + wanted.told, replace(section, window=wanted.span), marks_seen)
 
 
 def section_spec(cursor: Cursor) -> tuple[bytes, Section]:

@@ -56,7 +56,7 @@ class SectionBinary:
     """
 
     path: tuple[int, ...]
-    partial: Span = WHOLE
+    window: Span = WHOLE
     measured: dict[int, int] = field(default_factory=dict, compare=False)
 
     def values(self, chunk: Chunk) -> list[Any]:
@@ -105,7 +105,7 @@ class SectionBinary:
     def _stream(self, chunk: Chunk, index: int) -> Decoded | None:
         if not self.path:
             # The message itself: what a Content-Transfer-Encoding in its header speaks of is its part 1.
-            return Decoded(0, chunk.body(index).size, parts.IDENTITY, self.partial)
+            return Decoded(0, chunk.body(index).size, parts.IDENTITY, self.window)
         stored = chunk.rows[chunk.content_ids[index]][chunk.columns.index("parts")]
         number, span = parts.find(stored, self.path), parts.section(stored, self.path, b"")
         if number is None or span is None:
@@ -113,7 +113,7 @@ class SectionBinary:
         encoding = parts.transfer_encoding(stored, number) if parts.is_leaf(stored, number) else parts.IDENTITY
         if encoding not in transfer.DECODERS:
             raise UnknownEncoding
-        return Decoded(*span, encoding, self.partial)
+        return Decoded(*span, encoding, self.window)
 
 
 def note(chunk: Chunk, index: int, error: MailError) -> None:

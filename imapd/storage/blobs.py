@@ -204,7 +204,7 @@ class BlobStore:
     def _written(self, octets: bytes) -> str:
         """The path of a new file with these octets, on the disk."""
         self._prepare(self._incoming)
-        path = os.path.join(self._incoming, token_hex(16))  # tempfile would take half as long as the disk
+        path = os.path.join(self._incoming, token_hex(16))  # tempfile and a file object would make many calls more
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             view = memoryview(octets)
@@ -212,7 +212,8 @@ class BlobStore:
                 view = view[os.write(handle, view) :]
             os.fsync(handle)
         except BaseException:
-            os.unlink(path)
+            with suppress(OSError):
+                os.unlink(path)
             raise
         finally:
             os.close(handle)
