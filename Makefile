@@ -1,8 +1,8 @@
 # Every target does its own set-up. `make` alone says what there is.
 
 INSIDE = .venv/bin/python
-# All tests: two files at a time, each half with a server of its own.
-ALL = -n 2 --dist loadfile
+# All tests: by two processes, each with servers of its own; what ARGS names: by one.
+TWO_AT_A_TIME = -n 2 --dist loadfile
 RUN = packaging/environment run
 DEV = packaging/environment dev
 
@@ -30,7 +30,7 @@ lint:  ## ruff, mypy, and which part may import which
 
 unit:  ## The tests alone (ARGS='tests/wire -k literal')
 	@$(DEV)
-	$(INSIDE) -m pytest $(or $(ARGS),$(ALL))
+	$(INSIDE) -m pytest $(or $(ARGS),$(TWO_AT_A_TIME))
 
 format:  ## Formats the code
 	@$(DEV)
@@ -50,7 +50,7 @@ imaptest:  ## ImapTest's scripts and stress against a demo (IMAPTEST=/path/to/im
 	@IMAPTEST="$(IMAPTEST)" IMAPTEST_SCRIPTS="$(IMAPTEST_SCRIPTS)" $(INSIDE) -m tests.clients.imaptest $(ARGS)
 
 debian12:  ## The tests with the libraries of Debian 12, in a root of its own (needs root and debootstrap)
-	@exec packaging/debian12 $(or $(ARGS),$(ALL))
+	@exec packaging/debian12 $(or $(ARGS),$(TWO_AT_A_TIME))
 
 fuzz:  ## The fuzzer for ten minutes, or FUZZ=60 seconds, from SEED=1 on
 	@$(DEV)

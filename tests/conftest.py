@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""One demo server for all tests of a run; it starts when the first test asks for it."""
+"""One demo server for all tests of a process; it starts when the first test asks for it."""
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.running.client import Client
 from tests.running.invariants import broken
 from tests.running.server import Demo
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("imapd", deadline=None)
+settings.load_profile("imapd")
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def tmp_path(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A demo server with two workers and users nobody has used. Whoever breaks it starts one of their own."""
+    """A demo server with two IMAP workers and users nobody has used. Whoever breaks it starts one of their own."""
     demo = Demo(tmp_path_factory.mktemp("demo"))
     demo.start()
     yield demo

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.running.client import Client
-from tests.running.processes import descriptors, files, memory_octets, wait_for
+from tests.running.processes import descriptors, files, private_octets, wait_for
 from tests.running.server import Demo, Node
 
 MEMORY_TOLERANCE_OCTETS = 64 * 1024 * 1024
@@ -24,7 +24,7 @@ class Watch:
         assert self.workers, node.end_of_log()
         self.others = self._a_session_on_each_worker()
         self.log_position = node.log_size()
-        self.memory = sum(map(memory_octets, self.workers))
+        self.memory = sum(map(private_octets, self.workers))
         self.descriptors = sum(map(descriptors, self.workers))
 
     def _a_session_on_each_worker(self) -> list[Client]:
@@ -51,7 +51,7 @@ class Watch:
         except AssertionError as error:
             open_now = [files(pid) for pid in self.workers]
             raise AssertionError(f"{error}: {self.descriptors} then, now {open_now}") from None
-        grown = sum(map(memory_octets, self.workers)) - self.memory
+        grown = sum(map(private_octets, self.workers)) - self.memory
         assert grown < MEMORY_TOLERANCE_OCTETS, f"the workers have grown by {grown >> 20} MiB"
         for other in self.others:
             other.close()

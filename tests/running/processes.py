@@ -99,7 +99,7 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, each handed out once in a run.
+    """Ports of loopback that nobody listens on, each handed out once in a run, which may be that of several processes.
 
     Below those that the kernel picks: an outgoing connection of somebody else may take such a one at any moment.
     """
@@ -117,9 +117,11 @@ def _is_free(port: int) -> bool:
 
 def _below_ephemeral() -> Iterator[int]:
     lowest, end = 10_000, int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    first = random.randrange(lowest, end)  # two runs on one machine begin at different ones
-    yield from range(first, end)
-    yield from range(lowest, first)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    ours = range(lowest + number, end, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    first = random.randrange(len(ours))  # two runs on one machine begin at different ones
+    yield from ours[first:]
+    yield from ours[:first]
 
 
 _ports = _below_ephemeral()
