@@ -5,14 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from imapd.mail.account import Draft
 from imapd.storage import grants, provision, quota_roots
 from imapd.storage.addresses import address
 from imapd.storage.grants import Limits
 from imapd.storage.pool import Database
 from tests.benchmarks.growth import COMMANDS
 from tests.running.counted import PASSWORD, Counted, can_log_in
-from tests.running.crowd import Crowd, Person
+from tests.running.crowd import LETTER, Crowd, Person
 from tests.running.store import Store
+from workers.demo_accounts import Octets
 
 PERSON = Person(domains=2)
 SHARED = "Shared/sharer0@example.com"
@@ -28,8 +30,19 @@ ASKED = (
     "LISTRIGHTS INBOX colleague@example.com",
     "SETACL INBOX colleague@example.com lr",
     "DELETEACL INBOX colleague@example.com",
+    "APPEND INBOX {%d+}\r\n%s" % (len(LETTER), LETTER),
+    "SELECT INBOX",
+    "FETCH 1:* (FLAGS ENVELOPE THREADID)",
+    "STORE 1:* +FLAGS (\\Seen kept)",
+    "SEARCH SUBJECT one SINCE 1-Jan-2020",
+    "THREAD REFERENCES UTF-8 ALL",
+    "COPY 1:* Drafts",
+    "MOVE 1:* Drafts",
+    "SELECT Drafts",
+    "STORE 1:* +FLAGS (\\Deleted)",
+    "EXPUNGE",
 )
-PEOPLE = 300
+PEOPLE = 200
 #: A look-up by key may pass over some that are no more; a scan of everybody would be ten times as much.
 SPARE = 50
 
@@ -70,6 +83,7 @@ def reads(store: Store) -> dict[str, int]:
 
 def furnish(store: Store, first: int, number: int) -> None:
     """People with mail in two domains, a quota each, and something that they share with the one before."""
+    node = store.node()
     for n in range(first, first + number):
         name = address(f"other{n}@example.com")
         provision.add_user(store.database, name, "", None)
@@ -77,6 +91,8 @@ def furnish(store: Store, first: int, number: int) -> None:
         quota_roots.set_limits(store.database, name, Limits(storage=10**9), user=True, keep=())
         neighbour = f"other{n - 1}@company.org" if n else PERSON.address
         grants.grant(store.database, name, "INBOX", address(neighbour), "lr")
+        letter = LETTER.replace("one", f"one {n}").encode()
+        store.account(node, str(name)).append("example.com/INBOX", [Draft(Octets(letter, len(letter)))])
 
 
 def test_what_is_read_stays_the_same(store: Store, database: Database) -> None:
