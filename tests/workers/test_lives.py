@@ -24,7 +24,7 @@ def test_a_dead_worker_is_replaced_and_the_other_one_serves_on(serving: Serving)
     first.say("die")
     assert first.line() == ""
     assert second.ask("still here") == "still here"
-    eventually(lambda: len(server.children()) == 2 and first.worker not in server.children(), 3)
+    eventually(lambda: len(server.children()) == 2 and first.worker not in server.children(), 30)
     assert server.events("worker died")[0]["status"] == 9
 
 

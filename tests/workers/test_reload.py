@@ -44,7 +44,7 @@ def test_new_clients_get_new_workers_and_old_sessions_go_on(serving: Serving) ->
     assert new.worker != old.worker
     assert old.ask("still here") == "still here"
     old.ask("quit")
-    eventually(lambda: old.worker not in server.children() and len(server.children()) == 2)
+    eventually(lambda: old.worker not in server.children() and len(server.children()) == 2, 30)
     assert new.ask("still here") == "still here"
     assert not server.events("worker died")
 
@@ -86,7 +86,7 @@ def test_while_new_workers_crash_the_old_ones_serve(serving: Serving) -> None:
     server = serving()
     server.configure(imap={"id": {"name": "second", "crash": "1"}})
     server.signal(signal.SIGHUP)
-    eventually(lambda: len(server.events("worker died")) > 3)
+    eventually(lambda: len(server.events("worker died")) > 3, 60)
     assert server.client().greeting.endswith("first")
     server.configure(imap={"id": {"name": "third"}})
     server.signal(signal.SIGHUP)
@@ -140,11 +140,11 @@ def test_many_reloads_in_a_row(serving: Serving) -> None:
 def test_ttin_and_ttou_change_the_number(serving: Serving) -> None:
     server = serving()
     server.signal(signal.SIGTTIN)
-    eventually(lambda: len(server.children()) == 3)
+    eventually(lambda: len(server.children()) == 3, 30)
     for _ in range(4):
         server.signal(signal.SIGTTOU)
         time.sleep(0.1)
-    eventually(lambda: len(server.children()) == 1)
+    eventually(lambda: len(server.children()) == 1, 30)
     assert server.client().greeting.startswith("hello")
     assert not server.events("worker died")
 

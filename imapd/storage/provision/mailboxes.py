@@ -12,6 +12,9 @@ from imapd.storage.standard_folders import standard_folders
 FEW = 50
 """Mailboxes that are furnished before the tables are analysed for all the others."""
 
+AT_ONCE = 500
+"""Mailboxes that one statement furnishes: for thousands it would last longer than statements may."""
+
 # Mailboxes
 
 
@@ -43,7 +46,8 @@ def furnish(tx: Transaction, organization_id: int, domain_id: int, mailbox_ids: 
     assert called
     names, uses = (list(column) for column in zip(*standard_folders(*called), strict=True))
     # What is planned while the tables are nearly empty reads them from end to end, and would go on so for thousands.
-    for some in filter(None, (mailbox_ids[:FEW], mailbox_ids[FEW:])):
+    rest = (mailbox_ids[at : at + AT_ONCE] for at in range(FEW, len(mailbox_ids), AT_ONCE))
+    for some in filter(None, (mailbox_ids[:FEW], *rest)):
         tx.execute(
             "SELECT furnish_mailbox(%s, box, %s, %s, %s, %s, %s) FROM unnest(%s::bigint[]) box",
             (organization_id, *limits, names, uses, some),
