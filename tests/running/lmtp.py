@@ -71,7 +71,8 @@ class Lmtp:
 
     def data(self, octets: bytes, replies: int = 1) -> list[str]:
         """DATA and these octets as they are, and as many replies."""
-        assert self.ask("DATA").startswith("354 ")
+        said = self.ask("DATA")
+        assert said.startswith("354 "), said
         self.send(octets)
         return [self.reply() for _ in range(replies)]
 
