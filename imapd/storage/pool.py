@@ -19,6 +19,7 @@ import psycopg2.extensions
 
 from imapd import errors
 from imapd.storage.hosts import located
+from imapd.storage.places import Places
 from imapd.storage.prepared import Prepared
 from imapd.storage.sqlstates import RETRIED, meaning
 
@@ -136,11 +137,7 @@ class Database:
         self._how = How(dsn, options, max(2, int(connect_timeout_seconds)))
         self._application_name = application_name
         self._free: list[Connection] = []
-        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()  # a place for each connection that may be open
-        for _ in range(size):
-            self._room.put(None)
-        self._waiting = 0  # for a place
-        self._wait_seconds = wait_seconds
+        self._places = Places(size, wait_seconds)
         self.statements = 0  # since the start: what tests hold commands to
 
     def rows(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = (), running: Running | None = None) -> list[Row]:
@@ -243,7 +240,10 @@ class Database:
     @contextmanager
     def _connection(self, sql: Sql = "") -> Iterator[Connection]:
         """A connection for a while. It goes back only where the work on it ended in a known state."""
-        self._take_place()
+        try:
+            self._places.take()
+        except queue.Empty:
+            raise errors.Unavailable from None
         try:
             connection = self._take(sql) or self._open()
             try:
@@ -256,20 +256,7 @@ class Database:
                 raise
             self._give_back(connection)
         finally:
-            self._room.put(None)
-
-    def _take_place(self) -> None:
-        """Who comes later waits behind those who wait: a queue gives a place to whoever asks first after it has come
-        free, and somebody with one statement after the other asks before those who waited have their turn."""
-        if self._waiting:
-            time.sleep(0)
-        self._waiting += 1
-        try:
-            self._room.get(timeout=self._wait_seconds)
-        except queue.Empty:
-            raise errors.Unavailable from None
-        finally:
-            self._waiting -= 1
+            self._places.give_back()
 
     def _take(self, sql: Sql) -> Connection | None:
         """The one used last, of those that have planned the statement: the first time costs some milliseconds. None

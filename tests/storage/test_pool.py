@@ -105,7 +105,7 @@ waiting.wait_at_most(2, 2)
 
 def at_rest(database):
     assert patience[0]._until == {}, patience[0]._until
-    assert database._room.qsize() == 2 and database._waiting == 0
+    assert database._places.free == 2 and database._places.waiting == 0
     assert database.row("SELECT 7") == (7,)
 
 def tried(database, sql):
@@ -196,7 +196,7 @@ def test_threads_share_the_pool(services: Embedded) -> None:
     for thread in threads:
         thread.join(20)
     assert sorted(answers) == sorted([(n,) for n in range(100)] * 8)  # type: ignore[type-var]
-    assert database._room.qsize() == 2 and len(database._free) <= 2
+    assert database._places.free == 2 and len(database._free) <= 2
 
 
 def test_why_a_transaction_failed_is_said_also_where_it_cannot_be_undone(database: Database) -> None:
