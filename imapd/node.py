@@ -30,6 +30,7 @@ from imapd.metrics import Metrics
 from imapd.settings import Settings
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
+from imapd.storage.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from imapd.protocol.session import Session
@@ -86,6 +87,7 @@ class Node:
         started: list[Any] = [pubsub, wakeups, sessions, audit, recheck, review]
         for service in started:
             service.start(gevent.spawn)
+        gevent.spawn(rehearse, database)
         indexes = Indexes(database, wakeups)
         return cls(
             settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit,

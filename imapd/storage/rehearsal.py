@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""What sessions ask most is asked once before any of them does: by nobody, of a mailbox that never comes to be.
+
+The first time on a connection PostgreSQL plans a statement and each one in the functions that it calls. For an APPEND
+that is ten times as long as the statement lasts, and nobody's message should have to wait for it.
+"""
+
+from contextlib import suppress
+from secrets import randbits, token_hex
+from types import SimpleNamespace
+from typing import Any, cast
+
+from imapd.errors import MailError
+from imapd.storage import accounts, contents, credentials, folders, messages
+from imapd.storage.folders import Named
+from imapd.storage.messages import FlagChange, View
+from imapd.storage.pool import Database
+
+INBOX = "INBOX"
+DELETED = 4  # as messages.flags has it
+EMPTY: dict[str, Any] = {"bytea": b"", "text": "", "bigint": 0, "smallint": 0, "boolean": False}
+
+# With ids of its own, below zero: those that operators see have no gaps.
+NOBODY = """
+    WITH an_organization AS (
+        INSERT INTO organizations (organization_id, name) OVERRIDING SYSTEM VALUE VALUES (%(id)s, %(name)s)),
+    a_domain AS (
+        INSERT INTO domains (organization_id, domain_id, name) OVERRIDING SYSTEM VALUE
+        VALUES (%(id)s, %(id)s, %(name)s)),
+    a_user AS (
+        INSERT INTO users (organization_id, user_id, primary_mailbox_id) OVERRIDING SYSTEM VALUE
+        VALUES (%(id)s, %(id)s, %(id)s))
+    INSERT INTO mailboxes (organization_id, mailbox_id, domain_id, user_id, local_part) OVERRIDING SYSTEM VALUE
+    VALUES (%(id)s, %(id)s, %(id)s, %(id)s, 'nobody')
+"""
+FURNISHED = "SELECT furnish_mailbox(%s, %s, NULL, NULL, NULL, %s, %s)"
+
+
+class TakenBack(MailError):
+    """It was only a rehearsal; the connection is as good as before."""
+
+
+def rehearse(database: Database) -> None:
+    """On one connection, in one transaction, which is undone. Where PostgreSQL is away, the first sessions wait as long
+    as they have to."""
+    with suppress(MailError), database.transaction() as tx:
+        play(cast(Database, tx))  # it has the same verbs
+        raise TakenBack
+
+
+def play(stage: Database) -> None:
+    """What a client does that logs in, looks around, and moves a message about."""
+    number, name = -1 - randbits(62), f"{token_hex(8)}.invalid"
+    stage.execute(NOBODY, {"id": number, "name": name})
+    stage.execute(FURNISHED, (number, number, [INBOX], [""]))
+    # LOGIN, LIST, SELECT
+    credentials.find(stage, "nobody", name)
+    accounts.user(stage, number, number)
+    accounts.grants(stage, number, number)
+    folders.subscriptions(stage, number, number)
+    folders.visible(stage, number, number, [number], [])
+    (inbox,) = folders.named(stage, number, [number], INBOX, warned=True)
+    content = SimpleNamespace(**{column: EMPTY[kind] for column, kind in contents.TYPES.items()})
+    content.message_id = name  # it begins a thread
+    # APPEND, IDLE, STORE, COPY, EXPUNGE
+    contents.append(stage, number, Named([number], INBOX), [content], [(0, 0)], [(0, [])])
+    view, first = View(number, inbox.group_id, inbox.folder_id), [range(1, 2)]
+    messages.news_since(stage, view, inbox.modseq, claimed_to=0)
+    messages.store_flags(stage, view, first, FlagChange("+", DELETED, [], DELETED, False), None, 0)
+    messages.copy(stage, view, first, inbox.folder_id, DELETED, False, False, 0)
+    messages.expunge(stage, view, None, 0)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""The rehearsal leaves plans behind, and nothing else."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import cast
+
+import pytest
+
+from imapd.storage.pool import Database
+from imapd.storage.rehearsal import TakenBack, play, rehearse
+from tests.running.store import Store
+
+# Rows of every table, and where the ids that operators see go on.
+EVERYTHING = """
+    SELECT relname, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I', relname), false, true,
+                                                         '')))[1]::text
+      FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT table_name, pg_sequence_last_value(pg_get_serial_sequence(table_name, column_name)::regclass)::text
+      FROM (VALUES ('organizations', 'organization_id'), ('domains', 'domain_id'), ('users', 'user_id'),
+                   ('mailboxes', 'mailbox_id')) AS ids (table_name, column_name)
+"""
+
+
+@pytest.fixture
+def database(store: Store) -> Iterator[Database]:
+    made = Database(store.dsn, 1, by_key=True)
+    yield made
+    made.close()
+
+
+def test_what_sessions_ask_is_planned_and_nothing_is_left(database: Database) -> None:
+    before = sorted(database.rows(EVERYTHING))
+    assert database.rows("SELECT name FROM pg_prepared_statements") == []
+    rehearse(database)
+    planned = database.rows("SELECT name, generic_plans FROM pg_prepared_statements")
+    assert len(planned) >= 10
+    assert {plans for _, plans in planned} == {1}
+    assert sorted(database.rows(EVERYTHING)) == before
+
+
+def test_two_do_not_wait_for_each_other(store: Store, database: Database) -> None:
+    other = Database(store.dsn, 1, lock_timeout_seconds=0.5)
+    with suppress(TakenBack), database.transaction() as tx:
+        play(cast(Database, tx))
+        with suppress(TakenBack), other.transaction() as at_once:
+            play(cast(Database, at_once))
+            raise TakenBack
+        raise TakenBack
+    other.close()
+
+
+def test_without_postgresql_there_is_none() -> None:
+    rehearse(Database("host=/nonexistent dbname=imapd", 1))
