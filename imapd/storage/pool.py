@@ -68,6 +68,16 @@ class Connection(psycopg2.extensions.connection):
         self.prepared: set[str] = set()
         self.is_spent = False
 
+    def is_there(self) -> bool:
+        """Whether the server has not said goodbye while nobody used it. Asks nobody, and closes what has ended."""
+        try:
+            self.poll()  # reads a goodbye
+            self.poll()  # finds that there is nobody any more
+        except psycopg2.Error:
+            self.close()
+            return False
+        return True
+
 
 class Running:
     """A statement that somebody else may call off, before it begins or while it runs."""
@@ -260,7 +270,14 @@ class Database:
 
     def _take(self, sql: Sql) -> Connection | None:
         """The one used last, of those that have planned the statement: the first time costs some milliseconds. None
-        where none is free; other threads take some meanwhile."""
+        where none is free, or what was free has been ended by a server that stopped or began anew."""
+        while (connection := self._pick(sql)) is not None:
+            if connection.is_there():
+                return connection
+        return None
+
+    def _pick(self, sql: Sql) -> Connection | None:
+        """Other threads take some meanwhile."""
         with suppress(IndexError):
             if isinstance(sql, Prepared):
                 for at in range(len(self._free) - 1, -1, -1):

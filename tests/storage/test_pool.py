@@ -199,6 +199,17 @@ def test_threads_share_the_pool(services: Embedded) -> None:
     assert database._places.free == 2 and len(database._free) <= 2
 
 
+def test_what_ended_while_nobody_used_it_is_not_noticed_by_who_asks_next(services: Embedded) -> None:
+    database = Database(services.dsn, 2)
+    with database.transaction() as one, database.transaction() as two:
+        backends = [each.rows("SELECT pg_backend_pid()")[0][0] for each in (one, two)]
+    assert len(database._free) == 2
+    for backend in backends:
+        killed(database, backend)
+    assert database.row("SELECT 7") == (7,)
+    assert len(database._free) == 1
+
+
 def test_why_a_transaction_failed_is_said_also_where_it_cannot_be_undone(database: Database) -> None:
     with pytest.raises(errors.NotFound), database.transaction() as tx:
         row = tx.row("SELECT pg_backend_pid()")
@@ -260,12 +271,11 @@ def test_a_connection_lost_before_the_commit_is_no_success(database: Database) -
     assert database.row("SELECT 1") == (1,)
 
 
-def test_a_lost_connection_is_not_tried_again(database: Database) -> None:
-    row = database.row("SELECT pg_backend_pid()")
-    assert row
-    killed(database, row[0])
+def test_what_a_connection_was_lost_with_is_not_tried_again(database: Database) -> None:
+    asked = database.statements
     with pytest.raises(errors.Unavailable):
-        database.row("SELECT 1")
+        database.row("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert database.statements == asked + 1
     assert database.row("SELECT 1") == (1,)
 
 
