@@ -14,7 +14,7 @@ from imapd.storage.prepared import Prepared
 
 RANGE = re.compile(r"\[(\d+),(\d+)\)")
 LAST_UID = 4294967295
-SEEN = 8  # as messages.flags has it
+DELETED, SEEN = 4, 8  # as messages.flags has them
 
 
 class View(NamedTuple):

@@ -210,7 +210,7 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
-        while connection := self._take(""):
+        while connection := self._pick(""):
             connection.close()
 
     def _run(self, sql: Sql, params: Any, fetch: bool, running: Running | None = None) -> list[Row]:

@@ -13,11 +13,10 @@ from typing import Any, cast
 from imapd.errors import MailError
 from imapd.storage import accounts, contents, credentials, folders, messages
 from imapd.storage.folders import Named
-from imapd.storage.messages import FlagChange, View
+from imapd.storage.messages import DELETED, FlagChange, View
 from imapd.storage.pool import Database
 
 INBOX = "INBOX"
-DELETED = 4  # as messages.flags has it
 EMPTY: dict[str, Any] = {"bytea": b"", "text": "", "bigint": 0, "smallint": 0, "boolean": False}
 
 # With ids of its own, below zero: those that operators see have no gaps.

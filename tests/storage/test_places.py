@@ -9,6 +9,7 @@ import pytest
 
 from imapd.storage import places
 from imapd.storage.places import Places
+from tests.running.together import together
 
 
 def test_who_is_quick_shares_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,11 +27,7 @@ def test_who_is_quick_shares_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
             inside -= 1
             shared.give_back()
 
-    threads = [threading.Thread(target=come_and_go) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    together(*[come_and_go] * 20, seconds=30)
     assert most == 1
     assert shared.free == 8 and shared.waiting == 0
 
@@ -70,10 +67,6 @@ def test_many_at_once_are_never_more_than_there_may_be(monkeypatch: pytest.Monke
                 inside -= 1
             few.give_back()
 
-    threads = [threading.Thread(target=come_and_go) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    together(*[come_and_go] * 16, seconds=30)
     assert most == 4
     assert few.free == 4 and few.waiting == 0

@@ -16,6 +16,7 @@ from imapd import errors
 from imapd.storage.hosts import located
 from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
 from imapd.storage.prepared import Prepared
+from tests.running.together import together
 from workers.embedded import Embedded
 
 # What a worker does, in a process that gevent has patched. Prints what was raised, and after how many seconds.
@@ -190,11 +191,7 @@ def test_threads_share_the_pool(services: Embedded) -> None:
     def ask() -> None:
         answers.extend(database.row("SELECT %s", (n,)) for n in range(100))
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    together(*[ask] * 8, seconds=20)
     assert sorted(answers) == sorted([(n,) for n in range(100)] * 8)  # type: ignore[type-var]
     assert database._places.free == 2 and len(database._free) <= 2
 

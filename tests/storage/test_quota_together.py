@@ -2,10 +2,8 @@
 """Many sessions write at once below the same quotas: usage ends as what is there, and no limit is ever passed."""
 
 import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from imapd.storage.addresses import Address, address
 from imapd.storage.pool import Database
 from imapd.storage.quotas import Limits
 from tests.running.store import Store
+from tests.running.together import together
 from tests.storage.test_quota import drift, letter
 
 DOMAINS = ("example.com", "company.org")
@@ -32,26 +31,6 @@ def over(store: Store) -> list[tuple[Any, ...]]:
         "SELECT root, storage_used, storage_limit, messages_used, message_limit FROM quota_usage"
         " WHERE storage_used > storage_limit OR messages_used > message_limit OR storage_used < 0 OR messages_used < 0"
     )
-
-
-def together(*work: Callable[[], None]) -> None:
-    """Runs all of them on threads, and raises what one of them raised."""
-    failed: list[BaseException] = []
-
-    def run(one: Callable[[], None]) -> None:
-        try:
-            one()
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(100)
-        assert not thread.is_alive()
-    if failed:
-        raise failed[0]
 
 
 class Writer:

@@ -14,27 +14,9 @@ from imapd.storage.pool import Database
 from tests.running.client import Client, Literal
 from tests.running.organization import Organization
 from tests.running.server import Demo
+from tests.running.together import together
 
 MESSAGE = b"Subject: hello\r\n\r\nbody of it\r\n"
-
-
-def together(*deeds: Callable[[], object]) -> None:
-    """All at the same time; the first failure of any."""
-    failed: list[BaseException] = []
-
-    def run(deed: Callable[[], object]) -> None:
-        try:
-            deed()
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(deed,), daemon=True) for deed in deeds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if failed:
-        raise failed[0]
 
 
 def uids_of(client: Client, name: str) -> list[int]:
@@ -58,7 +40,7 @@ def test_no_message_is_stored_without_a_uid_in_a_burst(server: Demo, organizatio
 
         return run  # fmt: skip
 
-    together(*(burst(number) for number in range(6)))
+    together(*(burst(number) for number in range(6)), seconds=60)
     with server.client(alice) as client:
         assert sorted(told) == list(range(1, 91))
         assert uids_of(client, "INBOX") == sorted(told)
@@ -102,7 +84,7 @@ def test_no_quota_becomes_negative(server: Demo, organization: Organization) -> 
             for session in sessions:
                 session.ok("SELECT Busy")
             commands = ("EXPUNGE", "UID EXPUNGE 1:*", f"UID MOVE 1:* {organization.work}/INBOX", "CLOSE", "DELETE Busy")
-            together(*(partial(session.command, said) for session, said in zip(sessions, commands, strict=True)))
+            together(*(partial(session.command, said) for session, said in zip(sessions, commands, strict=True)), seconds=60)
             client.command("DELETE Busy")
             for session in sessions:
                 session.close()
@@ -174,7 +156,7 @@ def test_no_garbage_is_made_of_what_is_being_copied(server: Demo, organization: 
     collector = threading.Thread(target=collecting, daemon=True)
     collector.start()
     try:
-        together(*(copying(f"Copies{number}") for number in range(3)))
+        together(*(copying(f"Copies{number}") for number in range(3)), seconds=60)
     finally:
         working.clear()
         collector.join(30)
