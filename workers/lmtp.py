@@ -110,7 +110,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(settings.lmtp.threads, thread_name_prefix="store")
         self._house = House(node, socket.gethostname(), self._on_a_thread, metrics.delivery, self._left)
         self._sessions: set[Session] = set()
-        self._accepting: list[asyncio.Task[None]] = []
+        self._listeners: list[socket.socket] = []
         self._arriving: set[asyncio.Task[None]] = set()  # the loop itself holds tasks by weak references
         self._leave_at = float("inf")
         self._leaving = asyncio.Event()
@@ -125,7 +125,8 @@ class Worker:
             loop.add_reader(self._channel.fileno(), self._hear, self._channel)
         for listener in listeners:
             listener.setblocking(False)
-            self._accepting.append(loop.create_task(self._accept(listener)))
+            self._listeners.append(listener)
+            self._listen(listener)
         while not (self._leaving.is_set() and not self._sessions) and time.monotonic() < self._leave_at:
             self._each_second()
             await self._tick()
@@ -174,26 +175,33 @@ class Worker:
         """No more clients; those that are here hear goodbye, a message that is on its way in may come to its end."""
         self._leaving.set()
         self._leave_at = min(self._leave_at, time.monotonic() + seconds)
-        for task in self._accepting:
-            task.cancel()
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
         for session in list(self._sessions):
             session.leave()
 
     # Clients
 
-    async def _accept(self, listener: socket.socket) -> None:
+    def _listen(self, listener: socket.socket) -> None:
+        if not self._leaving.is_set():
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Called by the loop when somebody has come. Who is accepted is known at once: a coroutine that waits for it
+        could be told to end in between, and lose the client."""
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                client, peer = await loop.sock_accept(listener)
-            except OSError as error:
-                if error.errno in _NO_ROOM:
-                    log.error("accepting is paused", error=error.strerror)
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            task = loop.create_task(self._take(client, plain(peer[0]) if isinstance(peer, tuple) else ""))
-            self._arriving.add(task)
-            task.add_done_callback(self._arriving.discard)
+        try:
+            client, peer = listener.accept()
+        except OSError as error:  # or another process was faster
+            if error.errno in _NO_ROOM:
+                log.error("accepting is paused", error=error.strerror)
+                loop.remove_reader(listener)
+                loop.call_later(_PAUSE_SECONDS, self._listen, listener)
+            return
+        client.setblocking(False)
+        task = loop.create_task(self._take(client, plain(peer[0]) if isinstance(peer, tuple) else ""))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
     async def _take(self, client: socket.socket, address: str) -> None:
         refusal = self._refusal(address)
