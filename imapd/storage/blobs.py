@@ -8,6 +8,7 @@ No name of a user or mailbox ever becomes part of a path.
 import hashlib
 import mmap
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -23,6 +24,9 @@ READ_AT_ONCE = 256 << 10
 AT_A_STRETCH = 2 << 20
 """Octets that are read out of the page cache in a row before other sessions have a turn: whoever reads them works on
 them, too, and a message that is decoded or looked through a thousand times would hold up everybody."""
+
+KEPT = 0o400
+"""The mode of a blob whose name is on the disk, too. Whoever finds one of another mode has that to see to."""
 
 Offload = Callable[..., Any]
 """Runs a blocking call off the hub: offload(function, *args)."""
@@ -111,8 +115,17 @@ class BlobStore:
             raise errors.Unavailable from error
 
     def put(self, organization_id: int, blobs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keeps octets, each given as (sha256, octets). They are on the disk when this returns."""
-        self._offload(self._put, organization_id, list(blobs))
+        """Keeps octets, each given as (sha256, octets). They are on the disk when this returns.
+
+        What is kept already costs two system calls here, which is less than to ask somebody else for them.
+        """
+        named = [(self._path(organization_id, sha256), octets) for sha256, octets in blobs]
+        try:
+            new = [(path, octets) for path, octets in named if _used_again(path, len(octets)) != KEPT]
+        except OSError as error:
+            raise errors.Unavailable from error
+        if new:
+            self._offload(self._put, new)
 
     def keep(self, organization_id: int, spool: Spool) -> bytes:
         """Keeps what was spooled; returns its sha256."""
@@ -184,19 +197,13 @@ class BlobStore:
         name = sha256.hex()
         return os.path.join(self._root, str(organization_id), name[:2], name)
 
-    def _put(self, organization_id: int, blobs: list[tuple[bytes, bytes]]) -> None:
-        directories = set()
+    def _put(self, new: list[tuple[str, bytes]]) -> None:
         try:
-            for sha256, octets in blobs:
-                path = self._path(organization_id, sha256)
-                directory = os.path.dirname(path)
-                directories.add(directory)
-                self._prepare(directory)
-                if not _used_again(path, len(octets)):
+            for path, octets in new:
+                self._prepare(os.path.dirname(path))
+                if _used_again(path, len(octets)) is None:
                     os.rename(self._written(octets), path)
-            # Of blobs that were there, too: who put one there may not have come to this yet, or have died before it.
-            for directory in directories:
-                _sync_directory(directory)
+            _keep_names([path for path, _ in new])
         except OSError as error:
             self._known.clear()
             raise errors.Unavailable from error
@@ -221,15 +228,16 @@ class BlobStore:
 
     def _keep(self, organization_id: int, spool: Spool) -> None:
         path = self._path(organization_id, spool.sha256())
-        directory = os.path.dirname(path)
         try:
-            self._prepare(directory)
-            if _used_again(path, spool.size):
-                spool.close()
-            else:
+            mode = _used_again(path, spool.size)
+            self._prepare(os.path.dirname(path))
+            if mode is None:
                 spool.sync()
                 os.rename(spool.path, path)
-            _sync_directory(directory)
+            else:
+                spool.close()
+            if mode != KEPT:
+                _keep_names([path])
         except OSError as error:
             self._known.clear()
             raise errors.Unavailable from error
@@ -248,15 +256,26 @@ class BlobStore:
         self._known.add(directory)
 
 
-def _used_again(path: str, size: int) -> bool:
-    """Whether the blob is there already, whole; then it is as good as new to the collector of garbage."""
+def _used_again(path: str, size: int) -> int | None:
+    """The mode of the blob that is there already, whole; it is now as good as new to the collector of garbage. None
+    where there is none."""
     try:
-        if os.stat(path).st_size != size:
-            return False
+        found = os.stat(path)
+        if found.st_size != size:
+            return None
         os.utime(path)
     except FileNotFoundError:
-        return False
-    return True
+        return None
+    return stat.S_IMODE(found.st_mode)
+
+
+def _keep_names(paths: list[str]) -> None:
+    """These blobs will be found after a crash. Who has put one there may not have come to this, or have died before."""
+    for directory in {os.path.dirname(path) for path in paths}:
+        _sync_directory(directory)
+    for path in paths:
+        with suppress(OSError):  # the next one to use it does it all once more
+            os.chmod(path, KEPT)
 
 
 def _sync_directory(path: str) -> None:

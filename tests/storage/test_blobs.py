@@ -80,18 +80,45 @@ def test_what_has_come_whole_holds_no_descriptor(store: BlobStore) -> None:
     assert os.listdir(store.root / "incoming") == []
 
 
-def test_a_blob_that_was_there_is_on_the_disk_all_the_same(store: BlobStore, synced: list[Path]) -> None:
-    store.put(1, [(NAME, OCTETS)])
-    directory = files(store)[0].parent
-    assert directory in synced
-    # Another process has put it there, and may have died before it synced the directory.
-    for again in (lambda: store.put(1, [(NAME, OCTETS)]), lambda: store.keep(1, spooled(store))):
+Again = Callable[[BlobStore], object]
+
+AGAIN = [
+    pytest.param(lambda store: store.put(1, [(NAME, OCTETS)]), id="put"),
+    pytest.param(lambda store: store.keep(1, spooled(store)), id="keep"),
+]
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_a_blob_whose_writer_has_died_is_on_the_disk_all_the_same(
+    store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch, again: Again
+) -> None:
+    def die(paths: list[str]) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(blobs, "_keep_names", die)
+        with pytest.raises(errors.Unavailable):
+            again(store)
+    (blob,) = files(store)
+    for fresh in (True, False):
         synced.clear()
-        again()
-        assert directory in synced
-    synced.clear()
-    BlobStore(store.root).put(1, [(NAME, OCTETS)])
-    assert {store.root, directory.parent, directory} <= set(synced)
+        again(BlobStore(store.root))
+        assert ({store.root, blob.parent.parent, blob.parent} <= set(synced)) is fresh
+        assert (blob.parent in synced) is fresh
+    assert files(store) == [blob]
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_a_blob_that_is_used_again_is_as_good_as_new(store: BlobStore, again: Again) -> None:
+    store.put(1, [(NAME, OCTETS)])
+    (blob,) = files(store)
+    before = blob.stat()
+    os.utime(blob, (0, 0))
+    again(store)
+    after = blob.stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert after.st_mtime >= before.st_mtime
+    assert files(store) == [blob]
 
 
 def test_a_new_store_is_on_the_disk_from_the_first_directory_that_was_there(tmp_path: Path, synced: list[Path]) -> None:
