@@ -54,6 +54,9 @@ TYPES = {
 
 COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 
+INTO = f"INSERT INTO contents (organization_id, {', '.join(TYPES)}, thread_id)"
+USED_AGAIN = "ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now()"
+
 
 @cache
 def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepared:
@@ -65,27 +68,37 @@ def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepare
             f"remove_replaced(%(organization_id)s, %(from_group)s, %(from_folder)s::bigint, %(replaced)s, {target},"
             " c.sizes[1])"
         )
-    columns = ", ".join(TYPES)
     return Prepared(
-        f"WITH given AS ({_given(single)}),"
-        f" kept AS (INSERT INTO contents (organization_id, {columns}, thread_id)"
-        f"   SELECT DISTINCT ON (sha256) %(organization_id)s, {columns},"
-        "          thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
-        "    ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now() RETURNING content_id, sha256)"
-        " SELECT a.validity, a.first, a.grp"
-        "   FROM (SELECT array_agg(kept.content_id ORDER BY i) AS ids, array_agg(size ORDER BY i) AS sizes"
-        "           FROM given JOIN kept USING (sha256)) c,"
+        f"WITH {_one_kept() if single else _several_kept()}"
+        " SELECT a.validity, a.first, a.grp FROM c,"
         f"       {function}(%(organization_id)s, {target}, c.ids, c.sizes, %(dates)s::bigint[],"
         f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
     )
 
 
-def _given(single: bool) -> str:
-    """The parsed columns, a row a content. To read a list of one for each column would take a tenth of an APPEND."""
-    if single:
-        return "SELECT 1 AS i, " + ", ".join(f"%({name})s::{kind} AS {name}" for name, kind in TYPES.items())
+def _one_kept() -> str:
+    """c, with the id and the size of one content. Most commands bring one: to list and join it would take a tenth of
+    their time."""
+    values = ", ".join(f"%({name})s::{kind}" for name, kind in TYPES.items())
+    thread = "thread_of(%(organization_id)s, %(message_id)s, %(refs)s)"
+    return (
+        f"kept AS ({INTO} VALUES (%(organization_id)s, {values}, {thread}) {USED_AGAIN} RETURNING content_id, size),"
+        " c AS (SELECT ARRAY[content_id] AS ids, ARRAY[size] AS sizes FROM kept)"
+    )
+
+
+def _several_kept() -> str:
+    """c, with the ids and the sizes of contents, in the order given. What is parsed comes as a list a column."""
+    names = ", ".join(TYPES)
     lists = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
-    return f"SELECT * FROM unnest({lists}) WITH ORDINALITY AS g({', '.join(TYPES)}, i)"
+    return (
+        f"given AS (SELECT * FROM unnest({lists}) WITH ORDINALITY AS g({names}, i)),"
+        f" kept AS ({INTO} SELECT DISTINCT ON (sha256) %(organization_id)s, {names},"
+        f"   thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
+        f"   {USED_AGAIN} RETURNING content_id, sha256),"
+        " c AS (SELECT array_agg(kept.content_id ORDER BY i) AS ids, array_agg(given.size ORDER BY i) AS sizes"
+        "         FROM given JOIN kept USING (sha256))"
+    )
 
 
 def append(
@@ -105,9 +118,11 @@ def append(
     Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done. The octets must lie in the blob
     store.
     """
-    single = len(contents) == 1
-    columns = {name: [getattr(content, name) for content in contents] for name in TYPES}
-    params: dict[str, Any] = {name: values[0] if single else values for name, values in columns.items()}
+    params: dict[str, Any]
+    if len(contents) == 1:
+        params = {name: getattr(contents[0], name) for name in TYPES}
+    else:
+        params = {name: [getattr(content, name) for content in contents] for name in TYPES}
     params.update(
         organization_id=organization_id,
         target_id=None,
@@ -126,7 +141,7 @@ def append(
     if replaced is not None:
         view, params["replaced"] = replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
-    row = database.row(_append_statement(single, reader is not None, replaced is not None), params)
+    row = database.row(_append_statement(len(contents) == 1, reader is not None, replaced is not None), params)
     assert row
     return Appended(*row)
 
