@@ -71,7 +71,7 @@ def codec(charset: str) -> str | None:
 
 def decode(octets: bytes, charset: str = "") -> str:
     """The text, with no NUL and no surrogate in it. What cannot be decoded becomes U+FFFD."""
-    name = codec(charset)
+    name = codec(charset) if charset else None
     if octets.isascii() and (name is None or name not in _NOT_ASCII):
         text = octets.decode("ascii")
     else:

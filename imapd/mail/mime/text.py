@@ -18,8 +18,7 @@ def header_text(fields: headers.Fields) -> str:
         return "\n"
     block = b"\n".join([b"%b: %b" % field for field in fields])[: limits.CACHED_HEADER_OCTETS]
     if b"=?" in block or not block.isascii():
-        # A decoded word may hold line ends, which would look like further fields.
-        lines = [name.decode("ascii", "replace") + ": " + _one_line(text_of(value)) for name, value in _bounded(fields)]
+        lines = [_line(b"%b: %b" % field) for field in _bounded(fields)]
         return "\n" + fold(clean("\n".join(lines)), limits.CACHED_HEADER_OCTETS) + "\n"
     return "\n" + clean(block.decode("ascii")).lower() + "\n"
 
@@ -33,8 +32,14 @@ def _bounded(fields: headers.Fields) -> headers.Fields:
     return fields
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
+def _line(field: bytes) -> str:
+    if b"=?" not in field and field.isascii():
+        return field.decode("ascii")
+    name, _, value = field.partition(b": ")
+    text = text_of(value)
+    if "\n" in text or "\r" in text:  # in encoded words: they would look like further fields
+        text = " ".join(text.splitlines())
+    return name.decode("ascii", "replace") + ": " + text
 
 
 def clean(text: str) -> str:
