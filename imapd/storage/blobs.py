@@ -26,7 +26,9 @@ AT_A_STRETCH = 2 << 20
 them, too, and a message that is decoded or looked through a thousand times would hold up everybody."""
 
 KEPT = 0o400
-"""The mode of a blob whose name is on the disk, too. Whoever finds one of another mode has that to see to."""
+"""The mode of a blob whose name is on the disk, too. Whoever finds one of another mode has to see to that."""
+
+NOT_KEPT = 0o600
 
 Offload = Callable[..., Any]
 """Runs a blocking call off the hub: offload(function, *args)."""
@@ -115,17 +117,10 @@ class BlobStore:
             raise errors.Unavailable from error
 
     def put(self, organization_id: int, blobs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keeps octets, each given as (sha256, octets). They are on the disk when this returns.
-
-        What is kept already costs two system calls here, which is less than to ask somebody else for them.
-        """
+        """Keeps octets, each given as (sha256, octets). They are on the disk when this returns."""
         named = [(self._path(organization_id, sha256), octets) for sha256, octets in blobs]
-        try:
-            new = [(path, octets) for path, octets in named if _used_again(path, len(octets)) != KEPT]
-        except OSError as error:
-            raise errors.Unavailable from error
-        if new:
-            self._offload(self._put, new)
+        if len(named) != 1 or not self._is_kept(*named[0]):
+            self._offload(self._put, named)
 
     def keep(self, organization_id: int, spool: Spool) -> bytes:
         """Keeps what was spooled; returns its sha256."""
@@ -197,13 +192,25 @@ class BlobStore:
         name = sha256.hex()
         return os.path.join(self._root, str(organization_id), name[:2], name)
 
-    def _put(self, new: list[tuple[str, bytes]]) -> None:
+    def _is_kept(self, path: str, octets: bytes) -> bool:
+        """Whether there is nothing to do: to ask somebody else takes ten times as long as these two system calls."""
         try:
-            for path, octets in new:
+            return _mode_of_used(path, len(octets)) == KEPT
+        except OSError as error:
+            raise errors.Unavailable from error
+
+    def _put(self, named: list[tuple[str, bytes]]) -> None:
+        new = []
+        try:
+            for path, octets in named:
+                mode = _mode_of_used(path, len(octets))
+                if mode == KEPT:
+                    continue
                 self._prepare(os.path.dirname(path))
-                if _used_again(path, len(octets)) is None:
+                if mode is None:
                     os.rename(self._written(octets), path)
-            _keep_names([path for path, _ in new])
+                new.append(path)
+            _sync_names(new)
         except OSError as error:
             self._known.clear()
             raise errors.Unavailable from error
@@ -212,7 +219,7 @@ class BlobStore:
         """The path of a new file with these octets, on the disk."""
         self._prepare(self._incoming)
         path = os.path.join(self._incoming, token_hex(16))  # tempfile and a file object would make many calls more
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, NOT_KEPT)
         try:
             view = memoryview(octets)
             while view:
@@ -229,15 +236,16 @@ class BlobStore:
     def _keep(self, organization_id: int, spool: Spool) -> None:
         path = self._path(organization_id, spool.sha256())
         try:
-            mode = _used_again(path, spool.size)
-            self._prepare(os.path.dirname(path))
+            mode = _mode_of_used(path, spool.size)
+            if mode != KEPT:
+                self._prepare(os.path.dirname(path))
             if mode is None:
                 spool.sync()
                 os.rename(spool.path, path)
             else:
                 spool.close()
             if mode != KEPT:
-                _keep_names([path])
+                _sync_names([path])
         except OSError as error:
             self._known.clear()
             raise errors.Unavailable from error
@@ -256,20 +264,18 @@ class BlobStore:
         self._known.add(directory)
 
 
-def _used_again(path: str, size: int) -> int | None:
-    """The mode of the blob that is there already, whole; it is now as good as new to the collector of garbage. None
-    where there is none."""
+def _mode_of_used(path: str, size: int) -> int | None:
+    """Of the blob that is there already, whole; it is now as good as new to the collector of garbage. None where there
+    is none."""
     try:
+        os.utime(path)  # first: from now on it stays, so what is seen next is what is used
         found = os.stat(path)
-        if found.st_size != size:
-            return None
-        os.utime(path)
     except FileNotFoundError:
         return None
-    return stat.S_IMODE(found.st_mode)
+    return stat.S_IMODE(found.st_mode) if found.st_size == size else None
 
 
-def _keep_names(paths: list[str]) -> None:
+def _sync_names(paths: list[str]) -> None:
     """These blobs will be found after a crash. Who has put one there may not have come to this, or have died before."""
     for directory in {os.path.dirname(path) for path in paths}:
         _sync_directory(directory)

@@ -94,7 +94,7 @@ def _several_kept() -> str:
     return (
         f"given AS (SELECT * FROM unnest({lists}) WITH ORDINALITY AS g({names}, i)),"
         f" kept AS ({INTO} SELECT DISTINCT ON (sha256) %(organization_id)s, {names},"
-        f"   thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
+        "   thread_of(%(organization_id)s, message_id, refs) FROM given ORDER BY sha256"
         f"   {USED_AGAIN} RETURNING content_id, sha256),"
         " c AS (SELECT array_agg(kept.content_id ORDER BY i) AS ids, array_agg(given.size ORDER BY i) AS sizes"
         "         FROM given JOIN kept USING (sha256))"
@@ -119,7 +119,8 @@ def append(
     store.
     """
     params: dict[str, Any]
-    if len(contents) == 1:
+    single = len(contents) == 1
+    if single:
         params = {name: getattr(contents[0], name) for name in TYPES}
     else:
         params = {name: [getattr(content, name) for content in contents] for name in TYPES}
@@ -141,7 +142,7 @@ def append(
     if replaced is not None:
         view, params["replaced"] = replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
-    row = database.row(_append_statement(len(contents) == 1, reader is not None, replaced is not None), params)
+    row = database.row(_append_statement(single, reader is not None, replaced is not None), params)
     assert row
     return Appended(*row)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imapd.storage.blobs import BlobStore
+from imapd.storage.blobs import NOT_KEPT, BlobStore
 from imapd.storage.pool import Database, Row
 
 BATCH = 1000
@@ -110,7 +110,7 @@ def _unused(database: Database, organization_id: int, grace_seconds: int) -> lis
 def _blobs(database: Database, organization_id: int, directory: Path, before: float, gone: Collected) -> None:
     """Removes the old files of one directory that no row of contents names."""
     for aside in directory.glob("*" + ASIDE):  # a collector was killed here, maybe before it had looked at the time
-        aside.replace(aside.with_name(aside.name.removesuffix(ASIDE)))
+        _put_back(aside, aside.with_name(aside.name.removesuffix(ASIDE)))
     old = {path.name: path for path in _older_than(directory, before)}
     names = sorted(old)
     for start in range(0, len(names), BATCH):
@@ -130,13 +130,19 @@ def _remove(path: Path, before: float, gone: Collected) -> int:
         os.rename(path, aside)
         found = aside.stat()
         if found.st_mtime >= before:
-            os.rename(aside, path)
+            _put_back(aside, path)
             return 0
         aside.unlink()
     except FileNotFoundError:
         return 0
     gone.blobs += 1
     return found.st_size
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    """The name may not be on the disk any more: who uses the blob next has to see to that."""
+    aside.chmod(NOT_KEPT)
+    aside.replace(path)
 
 
 def _directories(path: Path) -> list[Path]:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import resource
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,45 +81,56 @@ def test_what_has_come_whole_holds_no_descriptor(store: BlobStore) -> None:
     assert os.listdir(store.root / "incoming") == []
 
 
-Again = Callable[[BlobStore], object]
+StoreIt = Callable[[BlobStore], object]
 
-AGAIN = [
+WAYS = [
     pytest.param(lambda store: store.put(1, [(NAME, OCTETS)]), id="put"),
+    pytest.param(lambda store: store.put(1, [(NAME, OCTETS)] * 2), id="put twice at once"),
     pytest.param(lambda store: store.keep(1, spooled(store)), id="keep"),
 ]
 
 
-@pytest.mark.parametrize("again", AGAIN)
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("store_it", WAYS)
 def test_a_blob_whose_writer_has_died_is_on_the_disk_all_the_same(
-    store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch, again: Again
+    store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch, store_it: StoreIt
 ) -> None:
-    def die(paths: list[str]) -> None:
-        raise OSError
+    directory = store.root / "1" / NAME.hex()[:2]
+
+    def die_there(path: str) -> None:
+        if Path(path) == directory:
+            raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr(blobs, "_keep_names", die)
+        patched.setattr(blobs, "_sync_directory", die_there)
         with pytest.raises(errors.Unavailable):
-            again(store)
+            store_it(store)
     (blob,) = files(store)
-    for fresh in (True, False):
-        synced.clear()
-        again(BlobStore(store.root))
-        assert ({store.root, blob.parent.parent, blob.parent} <= set(synced)) is fresh
-        assert (blob.parent in synced) is fresh
+    assert mode(blob) != blobs.KEPT
+    store_it(BlobStore(store.root))
+    assert {store.root, directory.parent, directory} <= set(synced)
     assert files(store) == [blob]
+    assert mode(blob) == blobs.KEPT
 
 
-@pytest.mark.parametrize("again", AGAIN)
-def test_a_blob_that_is_used_again_is_as_good_as_new(store: BlobStore, again: Again) -> None:
+@pytest.mark.parametrize("store_it", WAYS)
+def test_a_blob_that_is_kept_is_neither_written_nor_synced_again(
+    store: BlobStore, synced: list[Path], store_it: StoreIt
+) -> None:
     store.put(1, [(NAME, OCTETS)])
     (blob,) = files(store)
     before = blob.stat()
     os.utime(blob, (0, 0))
-    again(store)
+    synced.clear()
+    store_it(BlobStore(store.root))
+    assert blob.parent not in synced
+    assert files(store) == [blob]
     after = blob.stat()
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
-    assert after.st_mtime >= before.st_mtime
-    assert files(store) == [blob]
+    assert after.st_mtime >= before.st_mtime  # it is as good as new to the collector of garbage
 
 
 def test_a_new_store_is_on_the_disk_from_the_first_directory_that_was_there(tmp_path: Path, synced: list[Path]) -> None:

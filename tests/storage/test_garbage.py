@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg2
 
 from imapd.mail.account import Account, Draft
+from imapd.storage.blobs import NOT_KEPT
 from imapd.storage.garbage import Collected, collect
 from tests.running.store import Store
 
@@ -122,6 +124,7 @@ def test_what_a_killed_collector_had_taken_aside_comes_back(store: Store) -> Non
     made_older(store)
     assert collected(store, node).blobs == 0
     assert files(store) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == NOT_KEPT  # the name it has again may not be on the disk
 
 
 def test_a_message_on_its_way_in_stays_even_without_any_grace(store: Store) -> None:
