@@ -30,7 +30,8 @@ class Heap:
     """One small object that stays can keep all below it from going back: that is looked after now and then."""
 
     def __init__(self) -> None:
-        self._usual = _beside_what_is_used()
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)  # there may be no descriptor left later
+        self._usual = self._beside_what_is_used()
         self._due = 0.0
 
     def look(self, now: float) -> None:
@@ -39,14 +40,12 @@ class Heap:
         if now < self._due:
             return
         self._due = now + EVERY_SECONDS
-        if _beside_what_is_used() - self._usual > SPARE_OCTETS:
+        if self._beside_what_is_used() - self._usual > SPARE_OCTETS:
             _LIBRARY.malloc_trim(0)
-            self._usual = max(self._usual, _beside_what_is_used())  # what it could not help needs no further try
+            self._usual = max(self._usual, self._beside_what_is_used())  # what it could not help needs no further try
 
-
-def _beside_what_is_used() -> int:
-    """Octets of this process in memory that no object takes up: programs, stacks, and what is free in the heap."""
-    with open("/proc/self/statm", "rb") as file:
-        resident = int(file.read().split()[1]) * _PAGE
-    info = _LIBRARY.mallinfo2()
-    return int(resident - info.uordblks - info.hblkhd)
+    def _beside_what_is_used(self) -> int:
+        """Octets of this process in memory that no object takes up: programs, stacks, and what is free in the heap."""
+        resident = int(os.pread(self._statm, 200, 0).split()[1]) * _PAGE
+        info = _LIBRARY.mallinfo2()
+        return int(resident - info.uordblks - info.hblkhd)

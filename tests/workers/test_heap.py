@@ -32,12 +32,33 @@ heap.look(120)
 print(peak, left, resident() - before)
 """
 
+OUT_OF_DESCRIPTORS = """
+import resource
+from workers.heap import Heap
+
+heap = Heap()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+heap.look(0)
+heap.look(60)
+"""
+
+
+def run(script: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **_MALLOC},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+
 
 def test_what_was_needed_once_goes_back() -> None:
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=root, env={**os.environ, **_MALLOC}, capture_output=True, text=True, check=True
-    )
-    peak, left, after = map(int, done.stdout.split())
+    peak, left, after = map(int, run(SCRIPT).split())
     assert left > peak / 2 > 64  # by itself the library keeps it
     assert after < peak / 4
+
+
+def test_a_worker_without_descriptors_lives_on() -> None:
+    run(OUT_OF_DESCRIPTORS)
