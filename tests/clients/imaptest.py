@@ -127,6 +127,8 @@ def scripted(program: str, demo: Demo, scripts: Path) -> int:
     for line in said.splitlines():
         if re.match(r"\d+ test groups|base protocol:|extensions:", line):
             print(line)
+    if "test groups: " not in said:
+        print("scripts: ImapTest did not come to their end. It said:", *said.splitlines()[-5:], sep="\n  ")
     for group, missing in skipped(demo, scripts).items():
         print(f"  skipped: {group}, for {missing}")
     failed = failures(said)
