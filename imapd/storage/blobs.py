@@ -12,6 +12,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO
@@ -84,10 +85,12 @@ class Spool:
         except OSError as error:
             raise errors.Unavailable from error
 
-    def sync(self) -> None:
+    def synced(self) -> str:
+        """The path of the file, which is on the disk."""
         self.finish()
         with open(self.path, "rb") as file:
             os.fsync(file.fileno())
+        return self.path
 
     def close(self) -> None:
         """Gives up what has not been kept."""
@@ -124,7 +127,7 @@ class BlobStore:
 
     def keep(self, organization_id: int, spool: Spool) -> bytes:
         """Keeps what was spooled; returns its sha256."""
-        self._offload(self._keep, organization_id, spool)
+        self._offload(self._keep, self._path(organization_id, spool.sha256()), spool)
         return spool.sha256()
 
     def read(self, organization_id: int, sha256: bytes, offset: int, length: int) -> bytes:
@@ -200,15 +203,24 @@ class BlobStore:
             raise errors.Unavailable from error
 
     def _put(self, named: list[tuple[str, bytes]]) -> None:
+        self._store([(path, len(octets), partial(self._written, octets)) for path, octets in named])
+
+    def _keep(self, path: str, spool: Spool) -> None:
+        self._store([(path, spool.size, spool.synced)])
+        spool.close()  # where the blob was there already
+
+    def _store(self, blobs: list[tuple[str, int, Callable[[], str]]]) -> None:
+        """Each with its path, its size, and what gives the path of a file with its octets, on the disk, if one is
+        needed."""
         new = []
         try:
-            for path, octets in named:
-                mode = _mode_of_used(path, len(octets))
+            for path, size, written in blobs:
+                mode = _mode_of_used(path, size)
                 if mode == KEPT:
                     continue
                 self._prepare(os.path.dirname(path))
                 if mode is None:
-                    os.rename(self._written(octets), path)
+                    os.rename(written(), path)
                 new.append(path)
             _sync_names(new)
         except OSError as error:
@@ -232,23 +244,6 @@ class BlobStore:
         finally:
             os.close(handle)
         return path
-
-    def _keep(self, organization_id: int, spool: Spool) -> None:
-        path = self._path(organization_id, spool.sha256())
-        try:
-            mode = _mode_of_used(path, spool.size)
-            if mode != KEPT:
-                self._prepare(os.path.dirname(path))
-            if mode is None:
-                spool.sync()
-                os.rename(spool.path, path)
-            else:
-                spool.close()
-            if mode != KEPT:
-                _sync_names([path])
-        except OSError as error:
-            self._known.clear()
-            raise errors.Unavailable from error
 
     def _prepare(self, directory: str) -> None:
         """Makes a directory of the store; it is on the disk, too, whoever has made it. So are the root and those above

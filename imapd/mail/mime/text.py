@@ -18,7 +18,8 @@ def header_text(fields: headers.Fields) -> str:
         return "\n"
     block = b"\n".join([b"%b: %b" % field for field in fields])[: limits.CACHED_HEADER_OCTETS]
     if b"=?" in block or not block.isascii():
-        lines = [_line(name, value) for name, value in _bounded(fields)]
+        # A decoded word may hold line ends, which would look like further fields.
+        lines = [name.decode("ascii", "replace") + ": " + _one_line(text_of(value)) for name, value in _bounded(fields)]
         return "\n" + fold(clean("\n".join(lines)), limits.CACHED_HEADER_OCTETS) + "\n"
     return "\n" + clean(block.decode("ascii")).lower() + "\n"
 
@@ -32,13 +33,8 @@ def _bounded(fields: headers.Fields) -> headers.Fields:
     return fields
 
 
-def _line(name: bytes, value: bytes) -> str:
-    if b"=?" not in value and value.isascii():
-        return (b"%b: %b" % (name, value)).decode("ascii", "replace")
-    text = text_of(value)
-    if "\n" in text or "\r" in text:  # in encoded words: they would look like further fields
-        text = " ".join(text.splitlines())
-    return name.decode("ascii", "replace") + ": " + text
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
 
 
 def clean(text: str) -> str:
