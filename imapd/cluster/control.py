@@ -40,7 +40,7 @@ class Control:
     def publish(self, kind: str, id: str) -> None:
         body = encoded(kind, id)
         self._call(kind, id)
-        self._pubsub.publish(CHANNEL, body)
+        self._pubsub.publish((CHANNEL, body))
 
     def heard(self, channel: bytes, body: bytes) -> None:
         found = FORM.fullmatch(body)

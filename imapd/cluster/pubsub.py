@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One worker's two connections to Redis for messages: one hears, one publishes. Not what the messages mean.
 
-Nobody who calls waits for Redis: a writer sends what has gathered, a reader connects, hears, and connects again.
+Nobody who calls waits for Redis: a reader connects, hears, and connects again; a subscriber tells Redis on the same
+connection what is to be heard; a publisher has the other one.
 """
 
 import random
@@ -9,19 +10,16 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from imapd import log
+from imapd.cluster.publisher import Publisher, Spawn
 from imapd.cluster.redis import Link, Lost
 
 LONGEST_PAUSE_SECONDS = 2
-LAST_SECONDS = 1  # who stops waits so long for what is still to be published
-MOST_WAITING = 10_000  # messages to publish
 BATCH = 500
 MESSAGE = re.compile(rb"([0-9a-f]{16}) ([ -~]{0,256})")
-
-Spawn = Callable[[Callable[[], None]], Any]
 
 
 class Listener(Protocol):
@@ -41,34 +39,29 @@ class PubSub:
         self.origin = secrets.token_hex(8).encode()
         self.connected = False  # messages are being heard
         self.garbage = 0  # messages that made no sense
-        # Called when messages that were not sent had to be forgotten.
-        self.overflowed: Callable[[], None] = lambda: None
+        self.publisher = Publisher(url)
         self._url = url
         self._alive_seconds = alive_seconds
         self._channels: dict[bytes, Listener] = {}
         self._changes: dict[bytes, bool] = {}
-        self._waiting: dict[tuple[bytes, bytes], None] = {}
         self._lock = threading.Lock()
         self._something = threading.Event()
         self._hearing: Link | None = None
         self._fresh: Link | None = None  # nothing has been subscribed on it yet
         self._is_away = False
         self._last_sign = 0.0
-        self._publishing: Link | None = None
         self._stopped = False
-        self._all_said = threading.Event()
-        self._all_said.set()
 
     def start(self, spawn: Spawn) -> None:
-        self._all_said.clear()
+        self.publisher.start(spawn)
         spawn(self._read)
-        spawn(self._write)
+        spawn(self._subscribe)
 
     def stop(self) -> None:
-        """What was said before is sent before, if Redis is there."""
+        """What was published before is sent before, if Redis is there."""
+        self.publisher.stop()
         self._stopped = True
         self._something.set()
-        self._all_said.wait(LAST_SECONDS)
         if self._hearing:
             self._hearing.close()
 
@@ -86,17 +79,9 @@ class PubSub:
                     self._changes[channel] = False
         self._something.set()
 
-    def publish(self, channel: bytes, body: bytes = b"") -> None:
-        """The same message twice, before it has been sent, is one."""
-        forgot = False
-        with self._lock:
-            if len(self._waiting) >= MOST_WAITING:
-                self._waiting.clear()
-                forgot = True
-            self._waiting[channel, body] = None
-        self._something.set()
-        if forgot:
-            self.overflowed()
+    def publish(self, *messages: tuple[bytes, bytes]) -> None:
+        """Each a channel and a body."""
+        self.publisher.publish([(channel, self.origin + b" " + body) for channel, body in messages])
 
     # The reader
 
@@ -144,35 +129,17 @@ class PubSub:
             elif found[1] != self.origin:
                 listener.heard(channel, found[2])
 
-    # The writer
+    # The subscriber
 
-    def _write(self) -> None:
-        try:
-            self._write_until_the_end()
-            self._send_messages()
-        finally:
-            self._all_said.set()
-            if self._publishing:
-                self._publishing.close()
-
-    def _write_until_the_end(self) -> None:
-        pause = 0.0
+    def _subscribe(self) -> None:
         while not self._stopped:
             self._something.wait(self._alive_seconds)
             self._something.clear()
             try:
                 self._send_changes()
-                sent = self._send_messages()
             except Exception:
-                log.exception("the writer of Redis messages failed")
-                self._put_back([])  # answers may be on their way to it: the next message goes by a new connection
-                sent = False
-            if not sent:
-                pause = min(pause * 2 or 0.05, LONGEST_PAUSE_SECONDS)
-                time.sleep(pause)
-                self._something.set()
-            else:
-                pause = 0.0
+                log.exception("the subscriber of Redis messages failed")
+                self._hang_up()  # all is subscribed anew
 
     def _send_changes(self) -> None:
         """What has been subscribed and unsubscribed; on a new connection everything; now and then a sign of life."""
@@ -198,32 +165,6 @@ class PubSub:
                 link.send(commands)
         except Lost:
             link.close()  # the reader notices, and begins again
-
-    def _send_messages(self) -> bool:
-        """False where they must wait because Redis is away."""
-        while self._waiting:
-            with self._lock:
-                batch = list(self._waiting)[:BATCH]
-                for message in batch:
-                    del self._waiting[message]
-            try:
-                if self._publishing is None:
-                    self._publishing = Link(self._url, timeout_seconds=1)
-                self._publishing.send((b"PUBLISH", channel, self.origin + b" " + body) for channel, body in batch)
-                for _ in batch:
-                    self._publishing.receive()
-            except Lost:
-                self._put_back(batch)
-                return False
-        return True
-
-    def _put_back(self, batch: list[tuple[bytes, bytes]]) -> None:
-        if self._publishing:
-            self._publishing.close()
-            self._publishing = None
-        with self._lock:
-            for message in batch:
-                self._waiting[message] = None
 
 
 def _parts(channels: list[bytes]) -> list[list[bytes]]:

@@ -44,9 +44,11 @@ def client(url: str, *, timeout_seconds: float = 1.0, size: int = 4) -> redis.Re
 
 
 class Link:
-    """One connection on which commands are sent and answers read by different greenlets. Raises Lost."""
+    """One connection on which commands are sent and answers read by different greenlets. Raises Lost, and from then on
+    nothing else."""
 
     def __init__(self, url: str, *, timeout_seconds: float):
+        self._is_lost = False
         self._connection = connections(url, timeout_seconds=timeout_seconds).make_connection()
         try:
             self._connection.connect()
@@ -54,21 +56,28 @@ class Link:
             raise Lost(str(error)) from error
 
     def send(self, commands: Iterable[Command]) -> None:
+        if self._is_lost:
+            raise Lost("the connection was lost before")  # the library would make another one
         try:
             packed: Any = self._connection.pack_commands(commands)
             self._connection.send_packed_command(packed, check_health=False)
         except FAILURES as error:
+            self._is_lost = True
             raise Lost(str(error)) from error
 
     def receive(self) -> Any:
         """The next answer or message. Raises Lost where none comes within the time-out."""
+        if self._is_lost:
+            raise Lost("the connection was lost before")
         try:
             return self._connection.read_response()
         except FAILURES as error:
+            self._is_lost = True
             raise Lost(str(error)) from error
 
     def close(self) -> None:
         """Whoever is reading or writing gets Lost."""
+        self._is_lost = True
         try:
             self._connection.disconnect()
         except FAILURES:

@@ -57,7 +57,7 @@ class Wakeups:
         self._stopped = False
         control.on("look", lambda _: self.look_everywhere())
         control.on("rights", self._look_at_owners)
-        pubsub.overflowed = lambda: control.publish("look", "")
+        pubsub.publisher.overflowed = lambda: control.publish("look", "")
 
     def start(self, spawn: Spawn) -> None:
         spawn(self._call_those_due)
@@ -104,20 +104,21 @@ class Wakeups:
 
     def publish(self, organization_id: int, group_id: int, owner: str) -> None:
         """Something changed in this group, and is committed."""
-        self._publish(_channel(organization_id, group_id))
-        self._publish(_owners_channel(organization_id, owner), b"%d" % group_id)
+        group, owners = _channel(organization_id, group_id), _owners_channel(organization_id, owner)
+        self._publish((group, b""), (owners, b"%d" % group_id))
 
     def publish_names(self, organization_id: int, owner: str) -> None:
         """Mailboxes of an owner came, went or are called otherwise; or what the owner has subscribed has changed."""
-        self._publish(_owners_channel(organization_id, owner), NAMES)
+        self._publish((_owners_channel(organization_id, owner), NAMES))
 
     def publish_annotations(self, organization_id: int, owner: str) -> None:
         """Annotations of an owner's mailboxes have changed, or those that the owner made."""
-        self._publish(_owners_channel(organization_id, owner), ANNOTATIONS)
+        self._publish((_owners_channel(organization_id, owner), ANNOTATIONS))
 
-    def _publish(self, channel: bytes, what: bytes = b"") -> None:
-        self._call(channel, what)
-        self._pubsub.publish(channel, what)
+    def _publish(self, *messages: tuple[bytes, bytes]) -> None:
+        self._pubsub.publish(*messages)
+        for channel, what in messages:
+            self._call(channel, what)
 
     def look_everywhere(self) -> None:
         """Calls every watcher, a few at a time: each of them asks PostgreSQL something."""
