@@ -24,14 +24,14 @@ CREATE TYPE news AS (
     change_modseqs  bigint[],
     change_flagged  text[],             -- what each change re-flagged, an int8multirange each
     expunged        text,               -- an int8multirange
-    uids            bigint[],
-    modseqs         bigint[],
-    flags           integer[],
-    words           text[],             -- keywords of each row, space-separated
-    content_ids     bigint[],
-    sizes           bigint[],
-    dates           bigint[],
-    zones           smallint[]
+    uids            bytea,              -- of four octets, without a sign
+    modseqs         bytea,
+    flags           bytea,
+    words           text,               -- keywords of each row, space-separated, on a line of its own
+    content_ids     bytea,
+    sizes           bytea,
+    dates           bytea,
+    zones           bytea
 );
 
 -- STABLE: one snapshot for all it reads.
@@ -57,8 +57,10 @@ BEGIN
     IF n.whole THEN
         touched := int8multirange(int8range(1, NULL));
     END IF;
-    SELECT array_agg(m.uid), array_agg(m.modseq), array_agg(m.flags), array_agg(array_to_string(m.keywords, ' ')),
-           array_agg(m.content_id), array_agg(m.size), array_agg(m.internal_date), array_agg(m.internal_zone)
+    SELECT string_agg(oidsend(m.uid::oid), ''), string_agg(int8send(m.modseq), ''), string_agg(int4send(m.flags), ''),
+           string_agg(array_to_string(m.keywords, ' '), E'\n'), string_agg(int8send(m.content_id), ''),
+           string_agg(int8send(m.size), ''), string_agg(int8send(m.internal_date), ''),
+           string_agg(int2send(m.internal_zone), '')
       INTO n.uids, n.modseqs, n.flags, n.words, n.content_ids, n.sizes, n.dates, n.zones
       FROM messages_in(org, grp, folder, touched) m;
     RETURN n;

@@ -112,7 +112,7 @@ class Index:
                 part = old.flag_numbers[span.start : span.stop]
                 there = set(part)
                 for number in there.difference(table):
-                    table[number] = self._sets.number(*changed(*old.flag_sets[number]))
+                    table[number] = self._sets[changed(*old.flag_sets[number])]
                 new = array("I", map(table.__getitem__, part))
                 columns["flag_numbers"][span.start : span.stop] = new
                 if all(number != table[number] for number in there):  # of every message: no need to look at each
@@ -155,12 +155,11 @@ class Index:
         assert news.uids and news.flags and news.words and news.modseqs
         changed = []
         numbers, modseqs = columns["flag_numbers"], columns["modseqs"]
-        number = self._sets.number
         rows = zip(news.uids[:count], news.flags, news.words, news.modseqs, strict=False)
         for uid, mask, words, modseq in rows:
             at = old.position(uid)
             if at is not None:
-                numbers[at] = number(mask, words)
+                numbers[at] = self._sets[mask, words]
                 modseqs[at] = modseq
                 if modseq > old.modseq:
                     changed.append(uid)
@@ -172,7 +171,8 @@ class Index:
         assert news.flags and news.words and news.modseqs and news.content_ids
         assert news.sizes and news.dates and news.zones
         columns["uids"].extend(news.uids[first:])
-        columns["flag_numbers"].extend(map(self._sets.number, news.flags[first:], news.words[first:]))
+        sets = zip(news.flags[first:], news.words[first:], strict=True)
+        columns["flag_numbers"].extend(map(self._sets.__getitem__, sets))
         columns["modseqs"].extend(news.modseqs[first:])
         columns["content_ids"].extend(news.content_ids[first:])
         columns["sizes"].extend(news.sizes[first:])
@@ -205,13 +205,13 @@ class Index:
         used = set(columns["flag_numbers"])
         if 2 * len(used) <= len(self._sets.sets):
             former, self._sets = self._sets, FlagSets()
-            table = {number: self._sets.number(*former.sets[number]) for number in used}
+            table = {number: self._sets[former.sets[number]] for number in used}
             columns["flag_numbers"] = array("I", map(table.__getitem__, columns["flag_numbers"]))
 
     def renumber(self, view: Snapshot) -> None:
         """Gives a copy of an older snapshot the numbers of the newest one for its sets of flags."""
         if view.flag_sets is not self._sets.sets:
-            table = {number: self._sets.number(*view.flag_sets[number]) for number in set(view.flag_numbers)}
+            table = {number: self._sets[view.flag_sets[number]] for number in set(view.flag_numbers)}
             view.flag_numbers = array("I", map(table.__getitem__, view.flag_numbers))
             view.flag_sets, view.flag_bytes = self._sets.sets, self._sets.rendered
 

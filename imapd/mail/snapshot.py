@@ -19,23 +19,20 @@ from imapd.mail import flags
 COLUMNS = ("uids", "flag_numbers", "modseqs", "content_ids", "sizes", "dates", "zones")
 
 
-class FlagSets:
-    """The distinct sets of flags of an index, numbered: a message's flags are one small number."""
+class FlagSets(dict[tuple[int, str], int]):
+    """The distinct sets of flags of an index, each a mask and keywords, numbered: a message's flags are one small
+    number. Who asks for the number of a new one gives it one."""
 
-    __slots__ = ("_numbers", "rendered", "sets")
+    __slots__ = ("rendered", "sets")
 
     def __init__(self) -> None:
         self.sets: list[tuple[int, str]] = []
         self.rendered: list[bytes] = []
-        self._numbers: dict[tuple[int, str], int] = {}
 
-    def number(self, mask: int, words: str) -> int:
-        key = (mask, words)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.sets)
-            self.sets.append(key)
-            self.rendered.append(b"(%b)" % flags.written(mask, words).encode())
+    def __missing__(self, key: tuple[int, str]) -> int:
+        self[key] = number = len(self.sets)
+        self.sets.append(key)
+        self.rendered.append(b"(%b)" % flags.written(*key).encode())
         return number
 
 

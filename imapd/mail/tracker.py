@@ -63,7 +63,8 @@ class Tracker:
         self._flagged: set[int] = set()
         if index.unclaimed and claims:
             # Some of them may have been expunged before anybody saw them.
-            self.recent_uids, index.unclaimed = index.unclaimed.intersection(at.uids), set()
+            self.recent_uids = {uid for uid in index.unclaimed if at.position(uid) is not None}
+            index.unclaimed = set()
 
     def leave(self) -> None:
         """The client has gone."""

@@ -5,9 +5,11 @@ The work is done by the functions of migrations/ 0005 and 0009 to 0011; what may
 """
 
 import re
+import sys
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from imapd.storage.pool import Database
 from imapd.storage.prepared import Prepared
@@ -33,7 +35,7 @@ class View(NamedTuple):
 
 
 class News(NamedTuple):
-    """Type `news` of the schema. Lists are None where empty; rows are in order of uid."""
+    """Type `news` of the schema. What is empty is None; rows are in order of uid."""
 
     modseq: int | None
     uid_next: int
@@ -42,14 +44,25 @@ class News(NamedTuple):
     change_modseqs: list[int] | None
     change_flagged: list[str] | None
     expunged: str | None
-    uids: list[int] | None
-    modseqs: list[int] | None
-    flags: list[int] | None
-    words: list[str] | None
-    content_ids: list[int] | None
-    sizes: list[int] | None
-    dates: list[int] | None
-    zones: list[int] | None
+    uids: Sequence[int] | None
+    modseqs: Sequence[int] | None
+    flags: Sequence[int] | None
+    words: Sequence[str] | None
+    content_ids: Sequence[int] | None
+    sizes: Sequence[int] | None
+    dates: Sequence[int] | None
+    zones: Sequence[int] | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "News":
+        """From the columns as they come from the database. What numbers they hold is typed as in mail/snapshot.py."""
+        *changes, uids, modseqs, flags, words, content_ids, sizes, dates, zones = row
+        if uids is None:
+            return cls._make(row)
+        return cls._make((
+            *changes, _unpacked("I", uids), _unpacked("Q", modseqs), _unpacked("I", flags), words.split("\n"),
+            _unpacked("Q", content_ids), _unpacked("Q", sizes), _unpacked("q", dates), _unpacked("h", zones),
+        ))  # fmt: skip
 
 
 class FlagChange(NamedTuple):
@@ -116,6 +129,15 @@ def ranges(text: str | None) -> list[range]:
     return [range(int(low), int(high)) for low, high in RANGE.findall(text)] if text else []
 
 
+def _unpacked(typecode: str, octets: memoryview) -> "array[int]":
+    """Numbers in network byte order."""
+    numbers = array(typecode)
+    numbers.frombytes(octets)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
+
+
 _NEWS = (
     "n.*, CASE WHEN n.uid_next > %(claimed_to)s::bigint THEN claim_recent(%(org)s, %(group)s, %(folder)s) END"
     " FROM news_since(%(org)s, %(group)s, %(folder)s, %(known)s) n"
@@ -169,7 +191,7 @@ def news_since(
         },
     )  # fmt: skip
     assert row
-    news = News(*row[1:-1])
+    news = News.of(row[1:-1])
     return news if view.reader is None else _seen_by_reader(news, row[0]), row[-1]
 
 
@@ -199,7 +221,7 @@ def store_flags(
     """STORE. Raises errors.LimitReached at too many keywords."""
     row = database.row(STORE_FLAGS, (*view.messages, multirange(uids), *change, unchanged_since, known))
     assert row
-    return Stored(row[0], ranges(row[1]), row[2], News(*row[3:]))
+    return Stored(row[0], ranges(row[1]), row[2], News.of(row[3:]))
 
 
 def store_flags_as(
@@ -220,7 +242,7 @@ def expunge(database: Database, view: View, uids: Iterable[range] | None, known:
     targets = [range(1, LAST_UID + 1)] if uids is None else uids
     row = database.row(EXPUNGE, (*view.messages, multirange(targets), known))
     assert row
-    return News(*row)
+    return News.of(row)
 
 
 def copy(
@@ -245,7 +267,7 @@ def copy(
         },
     )  # fmt: skip
     assert row
-    return Copied(row[0], row[1], row[2] or [], row[3], News(*row[4:]))
+    return Copied(row[0], row[1], row[2] or [], row[3], News.of(row[4:]))
 
 
 def expunged_since(database: Database, view: View, modseq: int, upto: int) -> list[range] | None:
