@@ -132,8 +132,10 @@ BEGIN
         UPDATE folders f SET recent_uid = seen_to, recent = 0 FROM old
          WHERE f.organization_id = org AND f.folder_id = old.folder_id)
     SELECT array_agg(m.uid ORDER BY m.uid) INTO claimed
-      FROM old JOIN messages m ON m.organization_id = org AND m.group_id = grp AND m.folder_id = old.folder_id
-       AND m.uid >= old.recent_uid AND m.uid < seen_to;
+      FROM old CROSS JOIN LATERAL (
+        SELECT m.uid FROM messages m
+         WHERE m.organization_id = org AND m.group_id = grp AND m.uid >= old.recent_uid AND m.uid < seen_to
+           AND m.folder_id = old.folder_id OFFSET 0) m;
     RETURN coalesce(claimed, '{}');
 END $$;
 

@@ -140,9 +140,7 @@ BEGIN
         SELECT t.first, t.now_modseq, t.validity INTO first, now_modseq, validity
           FROM take_uids(org, target_group, number) t;
         IF keep_words AND total.has_words AND grp <> target_group THEN
-            SELECT array_agg(DISTINCT w) INTO every
-              FROM messages m, unnest(m.keywords) w
-             WHERE m.organization_id = org AND m.group_id = grp AND m.uid = ANY (source) AND m.keywords <> '{}';
+            SELECT array_agg(DISTINCT w) INTO every FROM messages_in(org, grp, folder, targets) m, unnest(m.keywords) w;
             every := spelled(org, target_group, every);
         END IF;
         INSERT INTO messages (organization_id, group_id, uid, folder_id, modseq, content_id, size, internal_date,

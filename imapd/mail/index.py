@@ -15,6 +15,7 @@ from itertools import compress
 from operator import ne
 from typing import Any
 
+from imapd.mail.columns import Column, grown, writable
 from imapd.mail.content_rows import ContentRows
 from imapd.mail.snapshot import COLUMNS, FlagSets, Snapshot, Step, runs
 from imapd.storage import messages
@@ -106,7 +107,8 @@ class Index:
         elif old.modseq == stored.modseq - 1:
             table: dict[int, int] = {}
             columns = old.columns()
-            columns["flag_numbers"], columns["modseqs"] = old.flag_numbers[:], old.modseqs[:]
+            columns["flag_numbers"] = numbers = writable(old.flag_numbers)
+            columns["modseqs"] = modseqs = writable(old.modseqs)
             flagged: list[int] = []
             for span in map(old.span, ranges(stored.changed) if stored.refused else asked):
                 part = old.flag_numbers[span.start : span.stop]
@@ -114,13 +116,13 @@ class Index:
                 for number in there.difference(table):
                     table[number] = self._sets[changed(*old.flag_sets[number])]
                 new = array("I", map(table.__getitem__, part))
-                columns["flag_numbers"][span.start : span.stop] = new
+                numbers[span.start : span.stop] = new
                 if all(number != table[number] for number in there):  # of every message: no need to look at each
-                    columns["modseqs"][span.start : span.stop] = array("Q", [stored.modseq]) * len(span)
+                    modseqs[span.start : span.stop] = array("Q", [stored.modseq]) * len(span)
                     flagged += old.uids[span.start : span.stop]
                     continue
                 for at in compress(span, map(ne, part, new)):
-                    columns["modseqs"][at] = stored.modseq
+                    modseqs[at] = stored.modseq
                     flagged.append(old.uids[at])
             news = stored.news
             self._advance([], [(stored.modseq, flagged)], 0, stored.modseq, news.uid_next, news.keywords, columns)
@@ -134,27 +136,22 @@ class Index:
             expunged = [at for at, uid in enumerate(old.uids) if uid not in there]
         else:
             expunged = [at for span in map(old.span, ranges(news.expunged)) for at in span]
-        if first_new:
-            columns["flag_numbers"], columns["modseqs"] = old.flag_numbers[:], old.modseqs[:]
-            changed = self._rewrite(old, columns, news, first_new)
-        else:
-            changed = []
+        changed = self._rewrite(old, columns, news, first_new) if first_new else []
         if expunged:
-            _cut(columns, expunged, old)
+            _cut(columns, expunged)
         added = len(uids) - first_new
         if added:
-            if not expunged:
-                columns = {name: column[:] for name, column in columns.items()}
             self._extend(columns, news, first_new)
         # Where it is not known which change did what, all is told: 0 is no modseq of a session's own.
         flagged = [(0, changed)] if news.whole else _flagged(old, news)
         self._advance(expunged, flagged, added, news.modseq or 0, news.uid_next, news.keywords, columns)
 
-    def _rewrite(self, old: Snapshot, columns: dict[str, Any], news: News, count: int) -> list[int]:
+    def _rewrite(self, old: Snapshot, columns: dict[str, Column], news: News, count: int) -> list[int]:
         """Puts the first `count` rows of the news in their places; returns the UIDs with a modseq newer than known."""
         assert news.uids and news.flags and news.words and news.modseqs
         changed = []
-        numbers, modseqs = columns["flag_numbers"], columns["modseqs"]
+        columns["flag_numbers"] = numbers = writable(old.flag_numbers)
+        columns["modseqs"] = modseqs = writable(old.modseqs)
         rows = zip(news.uids[:count], news.flags, news.words, news.modseqs, strict=False)
         for uid, mask, words, modseq in rows:
             at = old.position(uid)
@@ -165,22 +162,22 @@ class Index:
                     changed.append(uid)
         return changed
 
-    def _extend(self, columns: dict[str, Any], news: News, first: int) -> None:
+    def _extend(self, columns: dict[str, Column], news: News, first: int) -> None:
         if not news.uids:
             return
         assert news.flags and news.words and news.modseqs and news.content_ids
         assert news.sizes and news.dates and news.zones
-        columns["uids"].extend(news.uids[first:])
         sets = zip(news.flags[first:], news.words[first:], strict=True)
-        columns["flag_numbers"].extend(map(self._sets.__getitem__, sets))
-        columns["modseqs"].extend(news.modseqs[first:])
-        columns["content_ids"].extend(news.content_ids[first:])
-        columns["sizes"].extend(news.sizes[first:])
-        columns["dates"].extend(news.dates[first:])
-        columns["zones"].extend(news.zones[first:])
+        more = {
+            "uids": news.uids[first:], "flag_numbers": array("I", map(self._sets.__getitem__, sets)),
+            "modseqs": news.modseqs[first:], "content_ids": news.content_ids[first:], "sizes": news.sizes[first:],
+            "dates": news.dates[first:], "zones": news.zones[first:],
+        }  # fmt: skip
+        for name in COLUMNS:
+            columns[name] = grown(columns[name], more[name])
 
-    def _columns(self) -> dict[str, Any]:
-        return {name: array(code) for name, code in zip(COLUMNS, "IIQQQqh", strict=True)}
+    def _columns(self) -> dict[str, Column]:
+        return {name: array(typecode) for name, typecode in COLUMNS.items()}
 
     def _advance(
         self,
@@ -190,7 +187,7 @@ class Index:
         modseq: int,
         uid_next: int,
         keywords: list[str],
-        columns: dict[str, Any],
+        columns: dict[str, Column],
     ) -> None:
         assert self.newest is not None
         if len(self._sets.sets) > MOST_FLAG_SETS:
@@ -200,7 +197,7 @@ class Index:
         self.newest.former = weakref.ref(old)
         old.bridge()
 
-    def _forget_flag_sets(self, columns: dict[str, Any]) -> None:
+    def _forget_flag_sets(self, columns: dict[str, Column]) -> None:
         """Numbers the sets of flags anew from the next snapshot on, where few of them are still in use."""
         used = set(columns["flag_numbers"])
         if 2 * len(used) <= len(self._sets.sets):
@@ -226,13 +223,11 @@ def _flagged(old: Snapshot, news: News) -> list[tuple[int, list[int]]]:
     ]
 
 
-def _cut(columns: dict[str, Any], positions: list[int], old: Snapshot) -> None:
-    """Leaves out positions (ascending), run by run; columns that the old snapshot owns are copied first."""
+def _cut(columns: dict[str, Column], positions: list[int]) -> None:
+    """Leaves out positions (ascending), run by run."""
     spans = runs(positions)
     for name in COLUMNS:
-        column = columns[name]
-        if column is getattr(old, name):
-            column = columns[name] = column[:]
+        columns[name] = column = writable(columns[name])
         for span in reversed(spans):
             del column[span.start : span.stop]
 

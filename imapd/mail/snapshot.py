@@ -12,11 +12,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from heapq import merge
 from itertools import compress
-from typing import Any
 
 from imapd.mail import flags
+from imapd.mail.columns import Column
 
-COLUMNS = ("uids", "flag_numbers", "modseqs", "content_ids", "sizes", "dates", "zones")
+COLUMNS = {
+    "uids": "I", "flag_numbers": "I", "modseqs": "Q", "content_ids": "Q", "sizes": "Q", "dates": "q", "zones": "h",
+}  # fmt: skip
+"""By their name, the type of their numbers."""
 
 
 class FlagSets(dict[tuple[int, str], int]):
@@ -45,15 +48,15 @@ class Snapshot:
     _KNOWS = (*COLUMNS, "flag_bytes", "flag_sets", "keywords", "modseq", "uid_next")
     __slots__ = (*_KNOWS, "__weakref__", "former", "standing", "step")
 
-    uids: "array[int]"
-    flag_numbers: "array[int]"
-    modseqs: "array[int]"
-    content_ids: "array[int]"
-    sizes: "array[int]"
-    dates: "array[int]"
-    zones: "array[int]"
+    uids: Column
+    flag_numbers: Column
+    modseqs: Column
+    content_ids: Column
+    sizes: Column
+    dates: Column
+    zones: Column
 
-    def __init__(self, modseq: int, uid_next: int, keywords: list[str], sets: FlagSets, columns: dict[str, Any]):
+    def __init__(self, modseq: int, uid_next: int, keywords: list[str], sets: FlagSets, columns: dict[str, Column]):
         self.modseq = modseq
         self.uid_next = uid_next
         self.keywords = keywords
@@ -90,16 +93,15 @@ class Snapshot:
     def part(self, positions: Iterable[int]) -> "Snapshot":
         """One that is in no chain and has these messages alone."""
         chosen, made = list(positions), self.copy()
-        for name in COLUMNS:
-            column = getattr(self, name)
-            setattr(made, name, array(column.typecode, map(column.__getitem__, chosen)))
+        for name, typecode in COLUMNS.items():
+            setattr(made, name, array(typecode, map(getattr(self, name).__getitem__, chosen)))
         return made
 
     def changed_since(self, modseq: int) -> list[int]:
         """Positions of the messages with a higher modseq: the new ones, and those whose flags have changed."""
         return list(compress(range(len(self.uids)), map(modseq.__lt__, self.modseqs)))
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Column]:
         return {name: getattr(self, name) for name in COLUMNS}
 
     def position(self, uid: int) -> int | None:

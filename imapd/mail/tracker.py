@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from imapd.mail.columns import grown, writable
 from imapd.mail.index import Index
 from imapd.mail.snapshot import COLUMNS, Snapshot
 
@@ -161,8 +162,7 @@ class Tracker:
         if newest is None or newest.modseq == since:
             return
         view = self.view.copy()
-        for name in COLUMNS:
-            setattr(view, name, getattr(view, name)[:])
+        view.flag_numbers, view.modseqs = writable(view.flag_numbers), writable(view.modseqs)
         self._index.renumber(view)
         for there in newest.changed_since(since):
             uid, number, modseq = newest.uids[there], newest.flag_numbers[there], newest.modseqs[there]
@@ -172,7 +172,7 @@ class Tracker:
                 view.flag_numbers[at], view.modseqs[at] = number, modseq
         first = bisect_left(newest.uids, view.uid_next)
         for name in COLUMNS:
-            getattr(view, name).extend(getattr(newest, name)[first:])
+            setattr(view, name, grown(getattr(view, name), getattr(newest, name)[first:]))
         self._early += len(newest.uids) - first
         view.keywords, view.uid_next = newest.keywords, newest.uid_next
         self.view, self.is_ahead, self._shown = view, True, newest.modseq
@@ -201,7 +201,7 @@ class Tracker:
         if self._at.step is None or newest is None:
             return
         view = self.view.copy()
-        view.flag_numbers, view.modseqs = view.flag_numbers[:], view.modseqs[:]
+        view.flag_numbers, view.modseqs = writable(view.flag_numbers), writable(view.modseqs)
         view.keywords = newest.keywords
         self._index.renumber(view)
         for span in positions:

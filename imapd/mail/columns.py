@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Columns of numbers that never change for whoever holds one, and still get longer without being copied each time.
+
+A short column is an array. A long one is a view of the beginning of a larger array, whose rest is room for more: what
+comes is written behind the end of all views of it, so that an arrival costs what arrives and not what is there.
+"""
+
+from array import array
+from collections.abc import Sequence
+from typing import TypeAlias
+
+LONG = 4096
+"""Numbers from which a column is given room; a copy of fewer costs less than that is worth."""
+
+Column: TypeAlias = "array[int] | memoryview"
+
+
+class _Room(array):  # type: ignore[type-arg]
+    """`used` says how many of its numbers belong to a column already."""
+
+    __slots__ = ("used",)
+
+    used: int
+
+
+def writable(column: Column) -> "array[int]":
+    """A copy, to be changed before anybody else holds it."""
+    if isinstance(column, array):
+        return column[:]
+    copy = array(column.format)
+    copy.frombytes(column.cast("B"))
+    return copy
+
+
+def grown(column: Column, more: Sequence[int]) -> Column:
+    """A column with more numbers at its end. Raises OverflowError where one does not fit its type."""
+    count, total = len(column), len(column) + len(more)
+    if total < LONG:
+        copy = writable(column)
+        copy.extend(more)
+        return copy
+    held = memoryview(column)
+    room = held.obj
+    if not isinstance(room, _Room) or room.used != count or total > len(room):
+        room = _Room(held.format, bytes(held.itemsize * (total + total // 16)))
+        memoryview(room)[:count] = held
+    memoryview(room)[count:total] = array(held.format, more)
+    room.used = total
+    return memoryview(room)[:total].toreadonly()
