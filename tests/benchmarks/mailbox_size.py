@@ -87,6 +87,7 @@ COMMANDS = {
         "STORE 1:* -FLAGS.SILENT ($Counted)",
         "STORE * +FLAGS ($One)",
         "COPY 1:50 Growth",
+        "APPEND {name} {{22+}}\r\nSubject: one\r\n\r\ntext\r\n",
     ),
 }  # fmt: skip
 
