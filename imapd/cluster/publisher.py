@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Messages on their way to Redis, over one connection of the worker's own. Not what they mean, nor who hears them.
 
-Nobody who publishes waits for Redis. What it takes at once is sent by whoever publishes, so that it is on its way
-before anything else is done; the answers, what does not go at once, and connecting are left to one writer.
+What the kernel takes at once is sent by whoever publishes, so that it is on its way before anything else is done; the
+answers, what does not go at once, and connecting are left to one writer.
 """
 
-import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from imapd import log
-from imapd.cluster.redis import Link, Lost
+from imapd.cluster.redis import LONGEST_PAUSE_SECONDS, Link, Lost, Refused
 
-LONGEST_PAUSE_SECONDS = 2
 ANSWER_SECONDS = 1
 LAST_SECONDS = 1  # who stops waits so long for what is still to be published
-MOST_UNANSWERED = 32  # a kernel takes so many without waiting, though Redis reads nothing
+MOST_UNANSWERED = 32  # so many fit into a socket's buffers, also while Redis reads nothing
 MOST_WAITING = 10_000
 
 Message = tuple[bytes, bytes]
@@ -37,7 +36,10 @@ class Publisher:
         # Called when messages that were not sent had to be forgotten.
         self.overflowed: Callable[[], None] = lambda: None
         self._url = url
+        # With TLS, no two threads may use a connection at once, be it that one reads and one writes.
+        self._sends_at_once = not url.startswith("rediss:")
         self._link: Link | None = None
+        self._is_refused = False  # something, on this link, and that was logged
         self._waiting: dict[Message, None] = {}
         self._unanswered: deque[Message] = deque()
         self._lock = threading.Lock()
@@ -56,29 +58,33 @@ class Publisher:
         self._something.set()
         self._all_said.wait(LAST_SECONDS)
 
-    def publish(self, messages: Sequence[Message]) -> None:
-        """The same message twice, before it has been sent, is one."""
+    def publish(self, *messages: Message) -> None:
+        """Does not wait for Redis, and raises nothing because of it. The same twice, before it was sent, is one."""
         with self._lock:
             forgot = len(self._waiting) >= MOST_WAITING
             if forgot:
                 self._waiting.clear()
-            in_turn = not self._waiting
             self._waiting |= dict.fromkeys(messages)
-            if in_turn and self._link:
-                with contextlib.suppress(Lost):  # the writer will read from it, and find it lost
-                    self._send(self._link)
+            if self._sends_at_once and self._link:
+                self._send(self._link)
         self._something.set()
         if forgot:
             self.overflowed()
 
     def _send(self, link: Link) -> None:
-        """As much of what waits as may be unanswered."""
-        batch = list(self._waiting)[: MOST_UNANSWERED - len(self._unanswered)]
+        """As much of what waits as may be unanswered. Where the link is lost, the writer finds it out by reading."""
+        batch = list(islice(self._waiting, MOST_UNANSWERED - len(self._unanswered)))
         for message in batch:
             del self._waiting[message]
         self._unanswered += batch
-        if batch:
-            link.send((b"PUBLISH", channel, body) for channel, body in batch)
+        try:
+            if batch:
+                link.send((b"PUBLISH", channel, body) for channel, body in batch)
+        except Lost:
+            link.close()
+        except Exception:
+            log.exception("a message to Redis was not sent")
+            link.close()
 
     # The writer
 
@@ -96,8 +102,8 @@ class Publisher:
                     self._something.set()
             self._exchange()
         finally:
-            self._all_said.set()
             self._lose()
+            self._all_said.set()
 
     def _exchange(self) -> bool:
         """Sends what waits and reads the answers, until there is neither. False where Redis is away."""
@@ -107,8 +113,7 @@ class Publisher:
                 with self._lock:
                     self._send(link)
                 while self._unanswered:
-                    link.receive()
-                    self._unanswered.popleft()
+                    self._take_answer(link)
             return True
         except Lost:
             pass
@@ -117,11 +122,21 @@ class Publisher:
         self._lose()
         return False
 
+    def _take_answer(self, link: Link) -> None:
+        """An error is one, too: the same message again would bring the same again."""
+        try:
+            link.receive()
+        except Refused as error:
+            if not self._is_refused:
+                self._is_refused = True
+                log.warning("Redis refuses a message", channel=self._unanswered[0][0].decode(), error=error)
+        self._unanswered.popleft()
+
     def _lose(self) -> None:
         """The next message goes by a new connection, after what was not answered on this one."""
         with self._lock:
             if self._link:
                 self._link.close()
-                self._link = None
+                self._link, self._is_refused = None, False
             self._waiting = dict.fromkeys(self._unanswered) | self._waiting
             self._unanswered.clear()

@@ -10,15 +10,14 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from imapd import log
-from imapd.cluster.publisher import Publisher, Spawn
-from imapd.cluster.redis import Link, Lost
+from imapd.cluster.publisher import Message, Publisher, Spawn
+from imapd.cluster.redis import LONGEST_PAUSE_SECONDS, Link, Lost
 
-LONGEST_PAUSE_SECONDS = 2
-BATCH = 500
+CHANNELS_AT_ONCE = 500
 MESSAGE = re.compile(rb"([0-9a-f]{16}) ([ -~]{0,256})")
 
 
@@ -30,7 +29,7 @@ class Listener(Protocol):
 
 
 class PubSub:
-    """Subscriptions that come back by themselves, and messages that are sent at once and may be lost.
+    """Subscriptions that come back by themselves, and messages that are sent at once, and may be lost or come twice.
 
     Every message begins with `origin`, so that a worker can tell its own messages, which it does not hear.
     """
@@ -39,7 +38,7 @@ class PubSub:
         self.origin = secrets.token_hex(8).encode()
         self.connected = False  # messages are being heard
         self.garbage = 0  # messages that made no sense
-        self.publisher = Publisher(url)
+        self._publisher = Publisher(url)
         self._url = url
         self._alive_seconds = alive_seconds
         self._channels: dict[bytes, Listener] = {}
@@ -53,15 +52,15 @@ class PubSub:
         self._stopped = False
 
     def start(self, spawn: Spawn) -> None:
-        self.publisher.start(spawn)
+        self._publisher.start(spawn)
         spawn(self._read)
         spawn(self._subscribe)
 
     def stop(self) -> None:
         """What was published before is sent before, if Redis is there."""
-        self.publisher.stop()
         self._stopped = True
         self._something.set()
+        self._publisher.stop()
         if self._hearing:
             self._hearing.close()
 
@@ -79,9 +78,12 @@ class PubSub:
                     self._changes[channel] = False
         self._something.set()
 
-    def publish(self, *messages: tuple[bytes, bytes]) -> None:
-        """Each a channel and a body."""
-        self.publisher.publish([(channel, self.origin + b" " + body) for channel, body in messages])
+    def publish(self, *messages: Message) -> None:
+        self._publisher.publish(*[(channel, self.origin + b" " + body) for channel, body in messages])
+
+    def on_overflow(self, callback: Callable[[], None]) -> None:
+        """Called when messages that were not sent had to be forgotten."""
+        self._publisher.overflowed = callback
 
     # The reader
 
@@ -168,4 +170,4 @@ class PubSub:
 
 
 def _parts(channels: list[bytes]) -> list[list[bytes]]:
-    return [channels[start : start + BATCH] for start in range(0, len(channels), BATCH)]
+    return [channels[start : start + CHANNELS_AT_ONCE] for start in range(0, len(channels), CHANNELS_AT_ONCE)]

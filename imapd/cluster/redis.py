@@ -2,7 +2,7 @@
 """Connections to Redis as redis.url names it. All that differs between versions of the client library is here."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
@@ -13,14 +13,21 @@ from redis.sentinel import Sentinel
 SENTINEL_PORT = 26379
 CONNECT_SECONDS = 2.0
 
-#: AttributeError: another greenlet has closed the connection while this one used it.
-FAILURES = (redis.RedisError, OSError, AttributeError)
+LONGEST_PAUSE_SECONDS = 2
+"""Between two attempts to connect."""
+
+#: AttributeError and ValueError: somebody else has closed the connection while this one used it.
+FAILURES = (redis.RedisError, OSError, AttributeError, ValueError)
 
 Command = Sequence[bytes | str | int]
 
 
 class Lost(Exception):
     """Redis cannot be reached, or did not do what it was asked."""
+
+
+class Refused(Lost):
+    """Redis has answered with an error; the connection is as it was."""
 
 
 def connections(url: str, *, timeout_seconds: float, size: int = 4) -> redis.ConnectionPool:
@@ -44,44 +51,46 @@ def client(url: str, *, timeout_seconds: float = 1.0, size: int = 4) -> redis.Re
 
 
 class Link:
-    """One connection on which commands are sent and answers read by different greenlets. Raises Lost, and from then on
-    nothing else."""
+    """One connection on which commands are sent and answers read by different greenlets. Raises Lost.
+
+    It is made once: where it is lost, whatever is asked of it raises Lost.
+    """
 
     def __init__(self, url: str, *, timeout_seconds: float):
-        self._is_lost = False
         self._connection = connections(url, timeout_seconds=timeout_seconds).make_connection()
         try:
             self._connection.connect()
         except (redis.RedisError, OSError) as error:
             raise Lost(str(error)) from error
+        # The library would make another one, on which nobody answers what was asked on this.
+        self._connection.connect = self._connection.connect_check_health = _is_lost
 
     def send(self, commands: Iterable[Command]) -> None:
-        if self._is_lost:
-            raise Lost("the connection was lost before")  # the library would make another one
         try:
             packed: Any = self._connection.pack_commands(commands)
             self._connection.send_packed_command(packed, check_health=False)
         except FAILURES as error:
-            self._is_lost = True
             raise Lost(str(error)) from error
 
     def receive(self) -> Any:
-        """The next answer or message. Raises Lost where none comes within the time-out."""
-        if self._is_lost:
-            raise Lost("the connection was lost before")
+        """The next answer or message. Raises Lost where none comes within the time-out, Refused for an error."""
         try:
             return self._connection.read_response()
+        except redis.ResponseError as error:
+            raise Refused(str(error)) from error
         except FAILURES as error:
-            self._is_lost = True
             raise Lost(str(error)) from error
 
     def close(self) -> None:
         """Whoever is reading or writing gets Lost."""
-        self._is_lost = True
         try:
             self._connection.disconnect()
         except FAILURES:
             pass
+
+
+def _is_lost(*_: Any, **__: Any) -> NoReturn:
+    raise redis.ConnectionError("the connection was lost")
 
 
 def _by_sentinel(url: str, options: dict[str, Any]) -> redis.ConnectionPool:

@@ -15,7 +15,7 @@ import redis
 
 from imapd.cluster.breaker import Breaker
 from imapd.cluster.control import Control
-from imapd.cluster.pubsub import Spawn
+from imapd.cluster.publisher import Spawn
 from imapd.cluster.redis import client
 from imapd.errors import Unavailable
 

@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 from imapd import log
 from imapd.cluster.control import Control
-from imapd.cluster.pubsub import PubSub, Spawn
+from imapd.cluster.publisher import Message, Spawn
+from imapd.cluster.pubsub import PubSub
 
 AT_ONCE = 64  # channels whose watchers are called before others get a turn
 PAUSE_SECONDS = 0.01
@@ -57,7 +58,7 @@ class Wakeups:
         self._stopped = False
         control.on("look", lambda _: self.look_everywhere())
         control.on("rights", self._look_at_owners)
-        pubsub.publisher.overflowed = lambda: control.publish("look", "")
+        pubsub.on_overflow(lambda: control.publish("look", ""))
 
     def start(self, spawn: Spawn) -> None:
         spawn(self._call_those_due)
@@ -115,7 +116,7 @@ class Wakeups:
         """Annotations of an owner's mailboxes have changed, or those that the owner made."""
         self._publish((_owners_channel(organization_id, owner), ANNOTATIONS))
 
-    def _publish(self, *messages: tuple[bytes, bytes]) -> None:
+    def _publish(self, *messages: Message) -> None:
         self._pubsub.publish(*messages)
         for channel, what in messages:
             self._call(channel, what)

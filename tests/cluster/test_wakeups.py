@@ -48,9 +48,9 @@ def test_what_a_worker_says_last_is_heard(join: Join) -> None:
     for group_id in groups:
         here.wakeups.publish(1, group_id, "u1")
     here.stop()
-    ended = time.monotonic()
+    publisher = here.pubsub._publisher
+    assert publisher._all_said.is_set() and not publisher._waiting and not publisher._unanswered
     until(lambda: all(each.times for each in woken))
-    assert here.pubsub.publisher._waiting == {} and time.monotonic() - ended < 5
 
 
 def test_who_stops_while_redis_is_away_does_not_wait_for_it(join: Join, redis_server: RedisServer) -> None:
@@ -270,7 +270,7 @@ def test_messages_that_had_to_be_forgotten_make_everybody_look(join: Join, redis
     redis_server.freeze()
     for group_id in range(25_000):
         here.wakeups.publish(1, 1000 + group_id, "u1")
-    assert len(here.pubsub.publisher._waiting) <= 10_001
+    assert len(here.pubsub._publisher._waiting) <= 10_001
     redis_server.thaw()
     until(lambda: woken.times)
 
