@@ -33,17 +33,21 @@ def writable(column: Column) -> "array[int]":
 
 
 def grown(column: Column, more: Sequence[int]) -> Column:
-    """A column with more numbers at its end. Raises OverflowError where one does not fit its type."""
+    """A column, as this function or array() made it, with more numbers at its end. Raises OverflowError where one does
+    not fit its type."""
+    held = memoryview(column)
+    more = array(held.format, more)
+    if not more:
+        return column
     count, total = len(column), len(column) + len(more)
     if total < LONG:
         copy = writable(column)
         copy.extend(more)
         return copy
-    held = memoryview(column)
     room = held.obj
     if not isinstance(room, _Room) or room.used != count or total > len(room):
-        room = _Room(held.format, bytes(held.itemsize * (total + total // 16)))
-        memoryview(room)[:count] = held
-    memoryview(room)[count:total] = array(held.format, more)
+        room = _Room(held.format, held.tobytes())
+        room.frombytes(bytes(held.itemsize * (len(more) + total // 16)))
+    memoryview(room)[count:total] = more
     room.used = total
     return memoryview(room)[:total].toreadonly()

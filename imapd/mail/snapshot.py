@@ -33,9 +33,9 @@ class FlagSets(dict[tuple[int, str], int]):
         self.rendered: list[bytes] = []
 
     def __missing__(self, key: tuple[int, str]) -> int:
-        self[key] = number = len(self.sets)
-        self.sets.append(key)
         self.rendered.append(b"(%b)" % flags.written(*key).encode())
+        self.sets.append(key)
+        self[key] = number = len(self.sets) - 1
         return number
 
 

@@ -129,7 +129,7 @@ def ranges(text: str | None) -> list[range]:
     return [range(int(low), int(high)) for low, high in RANGE.findall(text)] if text else []
 
 
-def _unpacked(typecode: str, octets: memoryview) -> "array[int]":
+def _unpacked(typecode: str, octets: bytes | memoryview) -> "array[int]":
     """Numbers in network byte order."""
     numbers = array(typecode)
     numbers.frombytes(octets)

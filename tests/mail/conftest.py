@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from imapd.mail import columns
 from tests.running.store import Store
 from workers.embedded import Embedded
 
@@ -21,3 +22,11 @@ def store(services: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Itera
     store = Store(services.dsn, tmp_path_factory.mktemp("blobs"))
     yield store
     store.close()
+
+
+@pytest.fixture(scope="module", params=[columns.LONG, 2])
+def long_columns(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Small models of the index have short columns, and then long ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "LONG", request.param)
+        yield

@@ -3,12 +3,16 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imapd.mail.columns import Column
 from imapd.mail.index import Index
 from imapd.mail.snapshot import Snapshot
-from imapd.storage.messages import News, View, multirange
+from imapd.storage.messages import News, Stored, View, multirange
+
+pytestmark = pytest.mark.usefixtures("long_columns")
 
 
 class Folder:
@@ -59,6 +63,20 @@ class Folder:
 
 def _spans(uids: set[int]) -> list[range]:
     return [range(uid, uid + 1) for uid in sorted(uids)]
+
+
+class Held:
+    """Columns as somebody holds them who has not gone on, and what they were."""
+
+    def __init__(self) -> None:
+        self._columns: list[tuple[dict[str, Column], dict[str, list[int]]]] = []
+
+    def add(self, snapshot: Snapshot | None) -> None:
+        assert snapshot
+        self._columns.append((snapshot.columns(), {name: list(held) for name, held in snapshot.columns().items()}))
+
+    def are_as_they_were(self) -> bool:
+        return all({name: list(held) for name, held in now.items()} == then for now, then in self._columns)
 
 
 class Client:
@@ -113,7 +131,9 @@ def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int],
     assert index.newest
     clients = [Client(index.newest)]
     kept = folder.news(folder.modseq)
+    held = Held()
     for kind, chosen, flags, how, listener in changes:
+        held.add(index.newest)
         before = index.known
         folder.change(kind, chosen, flags)
         if how == "ask":
@@ -139,6 +159,26 @@ def test_every_client_ends_with_what_is_there(changes: list[tuple[str, set[int],
         }
         assert list(client.at.modseqs) == [folder.rows[uid][0] for uid in client.uids]
         assert list(client.at.content_ids) == [uid * 10 for uid in client.uids]
+    assert held.are_as_they_were()
+
+
+def test_a_store_of_this_worker_changes_nothing_for_who_has_not_heard_of_it() -> None:
+    folder = Folder()
+    folder.change("add", {1, 2, 3}, 0)
+    index = Index(None, View(1, 1, None))
+    index.learn(folder.news(0))
+    held = Held()
+    held.add(index.newest)
+    folder.modseq += 1
+    news = folder.news(folder.modseq)
+    index.learn_stored(Stored(folder.modseq, [], None, news), [range(1, 3)], lambda mask, words: (mask | 8, words))
+    assert index.newest
+    assert [index.newest.flag_bytes[number] for number in index.newest.flag_numbers] == [
+        b"(\\Seen)",
+        b"(\\Seen)",
+        b"()",
+    ]
+    assert held.are_as_they_were()
 
 
 def chain(clients: list[Client]) -> int:

@@ -119,7 +119,10 @@ def test_keywords_are_spelled_as_those_that_a_renamed_folder_joins_spell_them(me
     assert merged.flags("company.org/Play") == [{"Foo", "other"}]
     merged.ok("SELECT Play")
     merged.ok("STORE 1:* +FLAGS (fOO)")
-    assert [line.partition("FLAGS (")[2] for line in merged.ok("FETCH 1:* FLAGS")] == ["\\Recent Foo))", "\\Recent Foo other))"]
+    assert [line.partition("FLAGS (")[2] for line in merged.ok("FETCH 1:* FLAGS")] == [
+        "\\Recent Foo))",
+        "\\Recent Foo other))",
+    ]
     merged.ok("UNSELECT")
 
 
@@ -481,3 +484,48 @@ def test_unified_with_one_mailbox_only_keeps_its_ids_when_a_domain_comes(store: 
     fill(speaker, "company.org/INBOX")
     assert (number(speaker, "INBOX", "MAILBOXID"), number(speaker, "INBOX", "UIDVALIDITY")) == before
     assert "* 2 EXISTS" in open_all_along.ok("NOOP")
+
+
+def recent(speaker: Speaker, name: str) -> list[int]:
+    r"""UIDs of the messages that are \Recent to who selects a mailbox now."""
+    speaker.ok(f'SELECT "{name}"')
+    found = [
+        int(match[1])
+        for line in speaker.ok("UID FETCH 1:* FLAGS")
+        if "\\Recent" in line and (match := re.search(r"UID (\d+)", line))
+    ]
+    speaker.ok("UNSELECT")
+    return found
+
+
+def test_what_was_recent_in_one_view_is_not_in_the_other(merged: Speaker) -> None:
+    fill(merged, "example.com/Work", "company.org/Work", "example.com/Work", "company.org/Work")
+    assert recent(merged, "company.org/Work") == [2, 4], "its own, and nobody else's"
+    assert recent(merged, "Work") == [1, 3], "each once"
+    assert recent(merged, "Work") == recent(merged, "example.com/Work") == []
+    fill(merged, "company.org/Work", "example.com/Work")
+    assert recent(merged, "Work") == [5, 6]
+    assert recent(merged, "company.org/Work") == []
+
+
+def test_a_copy_out_of_one_folder_brings_no_keywords_of_the_other(merged: Speaker) -> None:
+    fill(merged, "company.org/Work", "example.com/Work", "company.org/Work")
+    merged.ok("SELECT Work")
+    merged.ok("STORE 2 +FLAGS (foreign)")
+    merged.ok("STORE 1,3 +FLAGS (own)")
+    merged.ok("CREATE Copies")
+    merged.ok('SELECT "company.org/Work"')
+    merged.ok("COPY 1:* Copies")
+    told = merged.ok("SELECT Copies")
+    assert [line for line in told if line.startswith("* FLAGS") and "own" in line and "foreign" not in line]
+    assert merged.flags("Copies") == [{"own"}, {"own"}]
+
+
+def test_uids_may_be_as_high_as_they_get(merged: Speaker, store: Store) -> None:
+    fill(merged, "example.com/High")
+    store.database.execute(
+        "UPDATE folder_groups g SET uid_next = 4294967290 FROM folders f"
+        " WHERE (g.organization_id, g.group_id) = (f.organization_id, f.group_id) AND f.name = 'High'"
+    )
+    fill(merged, "example.com/High", "example.com/High")
+    assert list(look(merged, "High")) == [1, 4294967290, 4294967291]

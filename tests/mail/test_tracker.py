@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A client that may not always be told of expunges, and hears of all else in any case: its numbers stay right."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.mail.index import Index
 from imapd.mail.tracker import Told, Tracker
 from imapd.storage.messages import View
-from tests.mail.test_index import Folder
+from tests.mail.test_index import Folder, Held
+
+pytestmark = pytest.mark.usefixtures("long_columns")
 
 STEPS = st.lists(
     st.tuples(
@@ -64,7 +67,9 @@ def test_a_client_that_waits_for_expunges_misses_nothing(
     index.stale = False
     client = Client(Tracker(index, index.newest, claims=False, own_seen=False))
     another = Tracker(index, index.newest, claims=False, own_seen=False) if lags else None
+    held = Held()
     for kind, chosen, flags, hears in steps:
+        held.add(index.newest)
         folder.change(kind, chosen, flags)
         index.learn(folder.news(index.known))
         if hears == "waits":
@@ -79,8 +84,33 @@ def test_a_client_that_waits_for_expunges_misses_nothing(
         uid: bool(words) for uid, (_, _, words) in folder.rows.items()
     }
     assert len(client.arrived) == len(set(client.arrived)), "nothing is new twice"
+    assert held.are_as_they_were()
     if another:
         another.leave()
+
+
+@pytest.mark.parametrize("shows", ["flags", "all"])
+def test_what_one_client_sees_early_no_other_one_does(shows: str) -> None:
+    folder = Folder()
+    folder.change("add", {1, 2, 3}, 0)
+    index = Index(None, View(1, 1, None))
+    index.learn(folder.news(0))
+    assert index.newest
+    index.stale = False
+    one = Tracker(index, index.newest, claims=False, own_seen=False)
+    another = Tracker(index, index.newest, claims=False, own_seen=False)
+    held = Held()
+    held.add(index.newest)
+    for kind, chosen in (("expunge", {1}), ("flag", {2}), ("add", {1})):
+        folder.change(kind, chosen, 31)
+        index.learn(folder.news(index.known))
+    if shows == "all":
+        assert one.pending(may_expunge=False, past_expunges=True).flags_changed == [1]
+        assert list(one.view.uids) == [1, 2, 3, 4]
+    else:
+        one.show_flags([range(3)])
+    assert b"$x" in one.flags_at(1) and b"$x" not in another.flags_at(1)
+    assert held.are_as_they_were()
 
 
 def test_what_the_session_itself_has_brought_is_told_and_has_not_arrived() -> None:
