@@ -161,9 +161,7 @@ class Tracker:
         newest, since = self._index.newest, self._shown
         if newest is None or newest.modseq == since:
             return
-        view = self.view.copy()
-        view.flag_numbers, view.modseqs = writable(view.flag_numbers), writable(view.modseqs)
-        self._index.renumber(view)
+        view = self._view_with_own_flags()
         for there in newest.changed_since(since):
             uid, number, modseq = newest.uids[there], newest.flag_numbers[there], newest.modseqs[there]
             if (at := view.position(uid)) is not None:
@@ -177,6 +175,13 @@ class Tracker:
         view.keywords, view.uid_next = newest.keywords, newest.uid_next
         self.view, self.is_ahead, self._shown = view, True, newest.modseq
         self._take_recent(len(newest.uids) - first)
+
+    def _view_with_own_flags(self) -> Snapshot:
+        """A copy of the view; its flags can be changed, and have the numbers of the newest snapshot."""
+        view = self.view.copy()
+        view.flag_numbers, view.modseqs = writable(view.flag_numbers), writable(view.modseqs)
+        self._index.renumber(view)
+        return view
 
     def _take_recent(self, added: int) -> None:
         unclaimed = self._index.unclaimed
@@ -200,10 +205,8 @@ class Tracker:
         newest = self._index.newest
         if self._at.step is None or newest is None:
             return
-        view = self.view.copy()
-        view.flag_numbers, view.modseqs = writable(view.flag_numbers), writable(view.modseqs)
+        view = self._view_with_own_flags()
         view.keywords = newest.keywords
-        self._index.renumber(view)
         for span in positions:
             for at in span:
                 there = newest.position(view.uids[at])

@@ -50,7 +50,7 @@ def test_what_a_worker_says_last_is_heard(join: Join) -> None:
     here.stop()
     publisher = here.pubsub._publisher
     assert publisher._all_said.is_set() and not publisher._waiting and not publisher._unanswered
-    until(lambda: all(each.times for each in woken))
+    until(lambda: all(each.times for each in woken), 5)
 
 
 def test_who_stops_while_redis_is_away_does_not_wait_for_it(join: Join, redis_server: RedisServer) -> None:

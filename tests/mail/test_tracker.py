@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.mail.index import Index
+from imapd.mail.snapshot import Snapshot
 from imapd.mail.tracker import Told, Tracker
 from imapd.storage.messages import View
 from tests.mail.test_index import Folder, Held
@@ -55,18 +56,24 @@ class Client:
         return self.tracker.flags_at(at)
 
 
-@given(STEPS, st.booleans())
-def test_a_client_that_waits_for_expunges_misses_nothing(
-    steps: list[tuple[str, set[int], int, str]], lags: bool
-) -> None:
+def three_messages() -> tuple[Folder, Index, Snapshot]:
+    """A folder, its index, and the snapshot where clients begin."""
     folder = Folder()
     folder.change("add", {1, 2, 3}, 0)
     index = Index(None, View(1, 1, None))
     index.learn(folder.news(0))
-    assert index.newest
     index.stale = False
-    client = Client(Tracker(index, index.newest, claims=False, own_seen=False))
-    another = Tracker(index, index.newest, claims=False, own_seen=False) if lags else None
+    assert index.newest
+    return folder, index, index.newest
+
+
+@given(STEPS, st.booleans())
+def test_a_client_that_waits_for_expunges_misses_nothing(
+    steps: list[tuple[str, set[int], int, str]], lags: bool
+) -> None:
+    folder, index, first = three_messages()
+    client = Client(Tracker(index, first, claims=False, own_seen=False))
+    another = Tracker(index, first, claims=False, own_seen=False) if lags else None
     held = Held()
     for kind, chosen, flags, hears in steps:
         held.add(index.newest)
@@ -91,16 +98,11 @@ def test_a_client_that_waits_for_expunges_misses_nothing(
 
 @pytest.mark.parametrize("shows", ["flags", "all"])
 def test_what_one_client_sees_early_no_other_one_does(shows: str) -> None:
-    folder = Folder()
-    folder.change("add", {1, 2, 3}, 0)
-    index = Index(None, View(1, 1, None))
-    index.learn(folder.news(0))
-    assert index.newest
-    index.stale = False
-    one = Tracker(index, index.newest, claims=False, own_seen=False)
-    another = Tracker(index, index.newest, claims=False, own_seen=False)
+    folder, index, first = three_messages()
+    one = Tracker(index, first, claims=False, own_seen=False)
+    another = Tracker(index, first, claims=False, own_seen=False)
     held = Held()
-    held.add(index.newest)
+    held.add(first)
     for kind, chosen in (("expunge", {1}), ("flag", {2}), ("add", {1})):
         folder.change(kind, chosen, 31)
         index.learn(folder.news(index.known))
