@@ -109,10 +109,16 @@ def _append(
 ) -> Appended:
     if any(draft.literal.size > node.settings.limits.message_octets for draft in drafts):
         raise errors.TooBig
-    parsed = _all_parsed(node, drafts)
+    filing = _filing(target, drafts, now, replaced)
+    digests = [digest_of(draft.literal) for draft in drafts]
+    if len(drafts) == 1:
+        known = append_known(node, organization_id, digests[0], drafts[0].literal.size, filing)
+        if known:
+            return known
+    parsed = _all_parsed(node, drafts, digests)
     small = [
-        (content.sha256, draft.literal.data)
-        for content, draft in zip(parsed, drafts, strict=True)
+        (digest, draft.literal.data)
+        for digest, draft in zip(digests, drafts, strict=True)
         if draft.literal.spool is None
     ]
     if small:
@@ -120,14 +126,28 @@ def _append(
     for draft in drafts:
         if draft.literal.spool is not None:
             node.blobs.keep(organization_id, draft.literal.spool)
+    return contents.append(node.database, organization_id, parsed, filing)
+
+
+def append_known(
+    node: Node, organization_id: int, digest: bytes, size: int, filing: contents.Filing
+) -> Appended | None:
+    """Stores a message that the organisation has already: its octets are on the disk, and it has been parsed. None
+    where that is not so. Raises as append()."""
+    if not node.blobs.has(organization_id, digest, size):
+        return None
+    return contents.append_known(node.database, organization_id, digest, filing)
+
+
+def _filing(
+    target: Keeper, drafts: Sequence[Draft], now: int, replaced: tuple[View, int] | None
+) -> contents.Filing:
     dates = [(now if draft.seconds is None else draft.seconds, draft.zone) for draft in drafts]
     marks = []
     for draft in drafts:
         mask, words = flags.split(draft.flags)
         marks.append((mask & target.keep_mask, words if target.keep_words else []))
-    return contents.append(
-        node.database, organization_id, target.folder, parsed, dates, marks, target.reader, replaced
-    )
+    return contents.Filing(target.folder, dates, marks, target.reader, replaced)
 
 
 def _storable(node: Node, draft: Draft, made: ExitStack) -> Draft:
@@ -157,30 +177,32 @@ def _write(spool: Spool, pieces: Iterator[bytes]) -> None:
     spool.finish()
 
 
-def _all_parsed(node: Node, drafts: Sequence[Draft]) -> list[ParsedContent]:
+def _all_parsed(node: Node, drafts: Sequence[Draft], digests: Sequence[bytes]) -> list[ParsedContent]:
     parsed: list[ParsedContent] = []
     prepared = 0
-    for draft in drafts:
-        parsed.append(content_of(node, draft.literal))
+    for draft, digest in zip(drafts, digests, strict=True):
+        parsed.append(content_of(node, draft.literal, digest))
         prepared += parsed[-1].octets
         if prepared > MOST_PREPARED_OCTETS and len(drafts) > 1:
             raise errors.LimitReached("Those are too many messages to be stored together.")
     return parsed
 
 
-def content_of(node: Node, literal: Octets) -> ParsedContent:
+def digest_of(literal: Octets) -> bytes:
+    """SHA-256 of all octets."""
+    spool: Spool | None = literal.spool
+    return hashlib.sha256(literal.data).digest() if spool is None else spool.sha256()
+
+
+def content_of(node: Node, literal: Octets, digest: bytes) -> ParsedContent:
     """What is stored of a message beside its octets. Raises errors.Unavailable."""
     spool: Spool | None = literal.spool
-    if spool is None:
-        digest = hashlib.sha256(literal.data).digest()
-        if literal.size < PARSE_ASIDE_FROM:
-            return parse(literal.data, sha256=digest)
-        aside: ParsedContent = node.offload(partial(parse, sha256=digest), literal.data)
-        return aside
-    octets = spool.octets()
+    if spool is None and literal.size < PARSE_ASIDE_FROM:
+        return parse(literal.data, sha256=digest)
+    octets = literal.data if spool is None else spool.octets()
     try:
-        parsed: ParsedContent = node.offload(partial(parse, sha256=spool.sha256()), octets)
+        parsed: ParsedContent = node.offload(partial(parse, sha256=digest), octets)
         return parsed
     finally:
-        if not isinstance(octets, bytes):
+        if isinstance(octets, mmap):
             octets.close()

@@ -153,8 +153,7 @@ def _deliver(node: Any, copies: _Copies, recipient: Recipient, now: int) -> Outc
                 root = quotas.refusing(node.database, organization_id, mailbox_id, copies.size)
                 if root is not None:
                     raise errors.OverQuota(root=root)
-            content = copies.kept(organization_id)
-            done = contents.append(node.database, organization_id, folder_id, [content], [(now, 0)], [(0, [])])
+            done = copies.append(organization_id, contents.Filing(folder_id, [(now, 0)], [(0, [])]))
     except errors.MailError as error:
         return error
     except Exception:
@@ -172,25 +171,31 @@ class _Copies:
         self._letter = letter
         self._wanting = organizations
         self._kept: dict[int, errors.MailError | None] = {}
+        self._sha256 = delivery.digest_of(letter)
         self._content: Any = None
         self.size = letter.size
 
-    def kept(self, organization_id: int) -> Any:
-        """The parsed message, whose octets are on the disk. Raises errors.Unavailable."""
+    def append(self, organization_id: int, filing: contents.Filing) -> Appended:
+        """One more of them. Raises as contents.append(), and errors.Unavailable."""
+        self._wanting.discard(organization_id)
+        node = self._node
+        known = delivery.append_known(node, organization_id, self._sha256, self.size, filing)
+        if known:
+            return known
         if self._content is None:
-            self._content = delivery.content_of(self._node, self._letter)
+            self._content = delivery.content_of(node, self._letter, self._sha256)
         if organization_id not in self._kept:
             self._kept[organization_id] = self._keep(organization_id)
         if error := self._kept[organization_id]:
             raise error
-        return self._content
+        return contents.append(node.database, organization_id, [self._content], filing)
 
     def _keep(self, organization_id: int) -> errors.MailError | None:
+        """Its octets are on the disk then, or why not."""
         spool = self._letter.spool
-        self._wanting.discard(organization_id)
         try:
             if spool is None:
-                self._node.blobs.put(organization_id, [(self._content.sha256, self._letter.data)])
+                self._node.blobs.put(organization_id, [(self._sha256, self._letter.data)])
                 return None
             # What is kept leaves the spool: whoever comes after gets one of their own.
             following = self._copied(spool) if self._wanting else None

@@ -2,6 +2,7 @@
 """Contents: one row per distinct body within an organisation. Putting them in with their messages, and asking them."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -58,27 +59,9 @@ INTO = f"INSERT INTO contents (organization_id, {', '.join(TYPES)}, thread_id)"
 USED_AGAIN = "ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now()"
 
 
-@cache
-def _append_statement(single: bool, as_reader: bool, replacing: bool) -> Prepared:
-    """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
-    function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
-    target = "coalesce(%(target_id)s::bigint, folder_named(%(organization_id)s, %(boxes)s::bigint[], %(name)s))"
-    if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
-        target = (
-            f"remove_replaced(%(organization_id)s, %(from_group)s, %(from_folder)s::bigint, %(replaced)s, {target},"
-            " c.sizes[1])"
-        )
-    return Prepared(
-        f"WITH {_one_kept() if single else _several_kept()}"
-        " SELECT a.validity, a.first, a.grp FROM c,"
-        f"       {function}(%(organization_id)s, {target}, c.ids, c.sizes, %(dates)s::bigint[],"
-        f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
-    )
-
-
-def _one_kept() -> str:
-    """c, with the id and the size of one content. Most commands bring one: to list and join it would take a tenth of
-    their time."""
+def _one() -> str:
+    """kept, and c with its id and its size, as lists. Most commands bring one: to list and join it would take a tenth
+    of their time."""
     values = ", ".join(f"%({name})s::{kind}" for name, kind in TYPES.items())
     thread = "thread_of(%(organization_id)s, %(message_id)s, %(refs)s)"
     return (
@@ -87,8 +70,8 @@ def _one_kept() -> str:
     )
 
 
-def _several_kept() -> str:
-    """c, with the ids and the sizes of contents, in the order given. What is parsed comes as a list a column."""
+def _several() -> str:
+    """The same of several, in the order given. What is parsed comes as a list a column."""
     names = ", ".join(TYPES)
     lists = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
     return (
@@ -101,50 +84,93 @@ def _several_kept() -> str:
     )
 
 
-def append(
-    database: Database,
-    organization_id: int,
-    folder: int | Named,
-    contents: Sequence[Any],
-    dates: Sequence[tuple[int, int]],
-    flags: Sequence[tuple[int, list[str]]],
-    reader: int | None = None,
-    replaced: tuple[View, int] | None = None,
-) -> Appended:
-    r"""Puts parsed contents into a folder, given by its id or its name, in order. dates: seconds since 1970, minutes
-    east; flags: bits, keywords; reader: whose own \Seen is set, where that is not the owner's; replaced: a message, by
-    its view and UID, that goes in the same moment.
+ONE, SEVERAL = _one(), _several()
 
-    Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done. The octets must lie in the blob
-    store.
+KNOWN = (
+    "kept AS (UPDATE contents SET last_used_at = now()"
+    "          WHERE organization_id = %(organization_id)s AND sha256 = %(sha256)s::bytea RETURNING content_id, size),"
+    " c AS (SELECT ARRAY[content_id] AS ids, ARRAY[size] AS sizes FROM kept)"
+)
+"""One that is there already; else c is empty, and nothing is done."""
+
+
+@cache
+def _append_statement(kept: str, as_reader: bool, replacing: bool) -> Prepared:
+    """Contents and messages in one statement: a content that is there already is used again, and marked as used."""
+    function, more = ("append_messages_as", ", %(reader)s") if as_reader else ("append_messages", "")
+    target = "coalesce(%(target_id)s::bigint, folder_named(%(organization_id)s, %(boxes)s::bigint[], %(name)s))"
+    if replacing:  # an argument is evaluated before the call: the message goes before the other one comes
+        target = (
+            f"remove_replaced(%(organization_id)s, %(from_group)s, %(from_folder)s::bigint, %(replaced)s, {target},"
+            " c.sizes[1])"
+        )
+    return Prepared(
+        f"WITH {kept}"
+        " SELECT a.validity, a.first, a.grp FROM c,"
+        f"       {function}(%(organization_id)s, {target}, c.ids, c.sizes, %(dates)s::bigint[],"
+        f"                  %(zones)s::smallint[], %(masks)s::integer[], %(words)s::text[]{more}) a"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    r"""Where messages come, and with what: a folder by its id or its name; dates in seconds since 1970, minutes east;
+    flags as bits, keywords; reader: whose own \Seen is set, where that is not the owner's; replaced: a message, by its
+    view and UID, that goes in the same moment."""
+
+    folder: int | Named
+    dates: Sequence[tuple[int, int]]
+    flags: Sequence[tuple[int, list[str]]]
+    reader: int | None = None
+    replaced: tuple[View, int] | None = None
+
+
+def append(database: Database, organization_id: int, contents: Sequence[Any], filing: Filing) -> Appended:
+    """Puts parsed contents into a folder, in order. The octets must lie in the blob store.
+
+    Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done.
     """
-    params: dict[str, Any]
-    single = len(contents) == 1
-    if single:
-        params = {name: getattr(contents[0], name) for name in TYPES}
+    if len(contents) == 1:
+        columns = {name: getattr(contents[0], name) for name in TYPES}
+        row = _append(database, organization_id, ONE, columns, filing)
     else:
-        params = {name: [getattr(content, name) for content in contents] for name in TYPES}
-    params.update(
+        columns = {name: [getattr(content, name) for content in contents] for name in TYPES}
+        row = _append(database, organization_id, SEVERAL, columns, filing)
+    assert row
+    return Appended(*row)
+
+
+def append_known(database: Database, organization_id: int, sha256: bytes, filing: Filing) -> Appended | None:
+    """The same with a content that the organisation has already, so that it need be neither parsed nor sent. None where
+    it has none of this name."""
+    row = _append(database, organization_id, KNOWN, {"sha256": sha256}, filing)
+    return Appended(*row) if row else None
+
+
+def _append(
+    database: Database, organization_id: int, kept: str, columns: dict[str, Any], filing: Filing
+) -> tuple[Any, ...] | None:
+    params = dict(
+        columns,
         organization_id=organization_id,
         target_id=None,
         boxes=None,
         name=None,
-        dates=[seconds for seconds, _ in dates],
-        zones=[zone for _, zone in dates],
-        masks=[mask for mask, _ in flags],
-        words=[" ".join(words) for _, words in flags],
-        reader=reader,
+        dates=[seconds for seconds, _ in filing.dates],
+        zones=[zone for _, zone in filing.dates],
+        masks=[mask for mask, _ in filing.flags],
+        words=[" ".join(words) for _, words in filing.flags],
+        reader=filing.reader,
     )
-    if isinstance(folder, Named):
-        params["boxes"], params["name"] = list(folder.mailbox_ids), folder.name
+    if isinstance(filing.folder, Named):
+        params["boxes"], params["name"] = list(filing.folder.mailbox_ids), filing.folder.name
     else:
-        params["target_id"] = folder
-    if replaced is not None:
-        view, params["replaced"] = replaced
+        params["target_id"] = filing.folder
+    if filing.replaced is not None:
+        view, params["replaced"] = filing.replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
-    row = database.row(_append_statement(single, reader is not None, replaced is not None), params)
-    assert row
-    return Appended(*row)
+    statement = _append_statement(kept, filing.reader is not None, filing.replaced is not None)
+    return database.row(statement, params)
 
 
 def columns(

@@ -62,7 +62,9 @@ def play(stage: Database) -> None:
     content = SimpleNamespace(**{column: EMPTY[kind] for column, kind in contents.TYPES.items()})
     content.message_id = name  # it begins a thread
     # APPEND, IDLE, STORE, COPY, EXPUNGE
-    contents.append(stage, number, Named([number], INBOX), [content], [(0, 0)], [(0, [])])
+    filing = contents.Filing(Named([number], INBOX), [(0, 0)], [(0, [])])
+    contents.append(stage, number, [content], filing)
+    contents.append_known(stage, number, content.sha256, filing)
     view, first = View(number, inbox.group_id, inbox.folder_id), [range(1, 2)]
     messages.news_since(stage, view, inbox.modseq, claimed_to=0)
     messages.store_flags(stage, view, first, FlagChange("+", DELETED, [], DELETED, False), None, 0)

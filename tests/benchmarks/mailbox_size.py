@@ -160,14 +160,11 @@ def put(store: Store, name: str, numbers: range) -> None:
     """As APPEND does it, but for the octets, for nothing here reads them."""
     row = store.database.row("SELECT organization_id, folder_id FROM folders WHERE name = %s", (name,))
     assert row
-    drafts = [letter(number) for number in numbers]
-    contents.append(
-        store.database,
-        *row,
-        [parse(octets, sha256=hashlib.sha256(octets).digest()) for octets in drafts],
-        [(FIRST_SECOND + AGE_SECONDS * number, 60) for number in numbers],
-        [flags(number) for number in numbers],
-    )
+    organization_id, folder_id = row
+    parsed = [parse(octets, sha256=hashlib.sha256(octets).digest()) for octets in map(letter, numbers)]
+    dates = [(FIRST_SECOND + AGE_SECONDS * number, 60) for number in numbers]
+    filing = contents.Filing(folder_id, dates, [flags(number) for number in numbers])
+    contents.append(store.database, organization_id, parsed, filing)
 
 
 def flags(number: int) -> tuple[int, list[str]]:

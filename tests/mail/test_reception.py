@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imapd import errors
-from imapd.mail import reception
+from imapd.mail import delivery, reception
 from imapd.mail.reception import MEMORY_OCTETS, Incoming
 from imapd.storage import provision, quotas
 from imapd.storage.addresses import address
@@ -115,6 +115,28 @@ def test_one_blob_an_organisation(node: Any, message: bytes) -> None:
         assert newest(node, each) == BEFORE + message
 
 
+@pytest.mark.parametrize("message", [SMALL, LARGE], ids=["small", "large"])
+def test_it_is_parsed_and_written_for_the_first_alone(
+    node: Any, monkeypatch: pytest.MonkeyPatch, message: bytes
+) -> None:
+    """Also where it is brought once more for others, as is done with a message for very many."""
+    parsed, written = [], []
+    real = delivery.parse
+    monkeypatch.setattr(delivery, "parse", lambda octets, sha256: parsed.append(1) or real(octets, sha256=sha256))
+    for verb in ("put", "keep"):
+        done = getattr(node.blobs, verb)
+        monkeypatch.setattr(node.blobs, verb, lambda of, what, done=done: written.append(of) or done(of, what))
+    unheard = message + b"of by anybody\r\n"
+    deliver(node, unheard, "user@example.com", "colleague@example.com")
+    deliver(node, unheard, "user@company.org", "user@example.com")
+    assert (len(parsed), len(written)) == (1, 1)
+    deliver(node, unheard, "user@example.com", "ann@other.example", "bob@other.example", "colleague@example.com")
+    assert (len(parsed), len(written)) == (2, 2)
+    for each in ("user@example.com", "colleague@example.com", "ann@other.example", "bob@other.example"):
+        assert newest(node, each) == BEFORE + unheard
+    assert "incoming" not in blobs(node)
+
+
 def test_who_is_meant_twice_gets_it_once(node: Any) -> None:
     first, second = deliver(node, SMALL, "user@example.com", "info@company.org")
     assert first == second
@@ -148,7 +170,8 @@ def test_a_store_that_takes_nothing(node: Any, monkeypatch: pytest.MonkeyPatch, 
         monkeypatch.setattr(
             node.blobs, verb, lambda of, what, real=real: full() if of == first else real(of, what)
         )  # fmt: skip
-    outcomes = deliver(node, message, "user@example.com", "colleague@example.com", "ann@other.example")
+    unheard = message + b"of before\r\n"
+    outcomes = deliver(node, unheard, "user@example.com", "colleague@example.com", "ann@other.example")
     assert [type(each) for each in outcomes] == [errors.Unavailable, errors.Unavailable, Appended]
     assert "incoming" not in blobs(node)
 
