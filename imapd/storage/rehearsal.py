@@ -2,35 +2,19 @@
 """What sessions ask most is asked once before any of them does: by nobody, of a mailbox that never comes to be.
 
 The first time on a connection PostgreSQL plans a statement and each one in the functions that it calls. For an APPEND
-that is ten times as long as the statement lasts, and nobody's message should have to wait for it. It plans them anew
-once a table has been vacuumed or analysed, which autovacuum does every minute where mail flows, and for a new server.
+that is ten times as long as the statement lasts, and nobody's message should have to wait for it.
 """
 
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from secrets import randbits, token_hex
 from types import SimpleNamespace
 from typing import Any, cast
 
-from imapd import log
 from imapd.errors import MailError
 from imapd.storage import accounts, contents, credentials, folders, messages
 from imapd.storage.folders import Named
 from imapd.storage.messages import DELETED, FlagChange, View
-from imapd.storage.pool import Database, Row
-from imapd.storage.prepared import Prepared
-
-LOOK_SECONDS = 20
-"""So long plans may be out of date before that is seen."""
-
-PLANNED_SINCE = Prepared("""
-    SELECT pg_postmaster_start_time(), max(greatest(last_vacuum, last_autovacuum, last_analyze, last_autoanalyze))
-      FROM pg_stat_user_tables
-     WHERE relname IN ('folder_groups', 'folders', 'messages', 'contents', 'changes', 'quotas')
-""")
-"""What the plans of now are made of. Not the tables of people: a rehearsal leaves dead rows there, and where hardly
-anything else does, those alone would have them vacuumed for ever."""
+from imapd.storage.pool import Database
 
 INBOX = "INBOX"
 EMPTY: dict[str, Any] = {"bytea": b"", "text": "", "bigint": 0, "smallint": 0, "boolean": False}
@@ -53,38 +37,6 @@ FURNISHED = "SELECT furnish_mailbox(%s, %s, NULL, NULL, NULL, %s, %s)"
 
 class TakenBack(MailError):
     """It was only a rehearsal; the connection is as good as before."""
-
-
-class Rehearsals:
-    """One at the beginning, and one whenever the plans have gone, on the connection that will be used next."""
-
-    def __init__(self, database: Database):
-        self._database = database
-        self._planned_since: Row | None = None
-        self._stopped = threading.Event()
-
-    def start(self, spawn: Callable[[Callable[[], None]], Any]) -> None:
-        spawn(self._look_now_and_then)
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def look(self) -> None:
-        """Raises MailError."""
-        now = self._database.row(PLANNED_SINCE)
-        if now != self._planned_since:
-            rehearse(self._database)
-            self._planned_since = now
-
-    def _look_now_and_then(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self.look()
-            except MailError:
-                pass  # PostgreSQL is away: whoever needs it says so
-            except Exception:
-                log.exception("a rehearsal failed")
-            self._stopped.wait(LOOK_SECONDS)
 
 
 def rehearse(database: Database) -> None:

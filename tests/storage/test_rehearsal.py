@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The rehearsal leaves plans behind, and nothing else."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
 import pytest
 
 from imapd.storage.pool import Database, Row
-from imapd.storage.rehearsal import Rehearsals, TakenBack, play, rehearse
+from imapd.storage.rehearsal import TakenBack, play, rehearse
 from tests.running.store import Store
 
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
@@ -58,39 +56,3 @@ def test_two_do_not_wait_for_each_other(store: Store, database: Database) -> Non
 
 def test_without_postgresql_there_is_none() -> None:
     rehearse(Database("host=/nonexistent dbname=imapd", 1))
-
-
-def test_it_is_played_again_where_the_plans_have_gone(store: Store, database: Database) -> None:
-    rehearsals = Rehearsals(database)
-
-    def looked() -> int:
-        """Statements that it took."""
-        before = database.statements
-        rehearsals.look()
-        return database.statements - before
-
-    assert looked() > 10
-    assert looked() == 1
-    for command in ("ANALYZE folder_groups", "VACUUM messages"):
-        store.database.execute(command)
-        assert looked() > 10
-        assert looked() == 1
-    store.database.execute("VACUUM organizations")  # where it leaves dead rows itself
-    assert looked() == 1
-
-
-def test_it_begins_at_once_and_ends_when_the_worker_does(database: Database) -> None:
-    rehearsals, threads = Rehearsals(database), []
-
-    def spawn(function: Callable[[], None]) -> None:
-        threads.append(threading.Thread(target=function))
-        threads[0].start()
-
-    rehearsals.start(spawn)
-    deadline = time.monotonic() + 10
-    while not database.statements > 10:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    rehearsals.stop()
-    threads[0].join(5)
-    assert not threads[0].is_alive()
