@@ -177,10 +177,10 @@ class _Copies:
 
     def append(self, organization_id: int, filing: contents.Filing) -> Appended:
         """One more of them. Raises as contents.append(), and errors.Unavailable."""
-        self._wanting.discard(organization_id)
         node = self._node
         known = delivery.append_known(node, organization_id, self._sha256, self.size, filing)
         if known:
+            self._wanting.discard(organization_id)
             return known
         if self._content is None:
             self._content = delivery.content_of(node, self._letter, self._sha256)
@@ -193,6 +193,7 @@ class _Copies:
     def _keep(self, organization_id: int) -> errors.MailError | None:
         """Its octets are on the disk then, or why not."""
         spool = self._letter.spool
+        self._wanting.discard(organization_id)
         try:
             if spool is None:
                 self._node.blobs.put(organization_id, [(self._sha256, self._letter.data)])

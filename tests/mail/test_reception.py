@@ -137,6 +137,35 @@ def test_it_is_parsed_and_written_for_the_first_alone(
     assert "incoming" not in blobs(node)
 
 
+@pytest.mark.parametrize("first", ["user@example.com", "ann@other.example"])
+@pytest.mark.parametrize("message", [SMALL, LARGE], ids=["small", "large"])
+def test_it_is_known_to_one_organisation_and_new_to_another(node: Any, message: bytes, first: str) -> None:
+    unheard = message + b"known to " + first.encode() + b"\r\n"
+    deliver(node, unheard, first)
+    everybody = ("user@example.com", "ann@other.example", "colleague@example.com", "bob@other.example")
+    assert all(isinstance(each, Appended) for each in deliver(node, unheard, *everybody))
+    for each in everybody:
+        assert newest(node, each) == BEFORE + unheard
+    assert "incoming" not in blobs(node)
+
+
+def test_a_store_that_fails_once_keeps_nobody_else_waiting(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a large message for somebody else meanwhile, whose blob the spool becomes."""
+    real, asked = node.blobs.has, []
+
+    def has(*of: Any) -> bool:
+        asked.append(of)
+        if len(asked) == 1:
+            raise errors.Unavailable
+        there: bool = real(*of)
+        return there
+
+    monkeypatch.setattr(node.blobs, "has", has)
+    outcomes = deliver(node, LARGE + b"once\r\n", "user@example.com", "ann@other.example", "colleague@example.com")
+    assert [type(each) for each in outcomes] == [errors.Unavailable, Appended, Appended]
+    assert "incoming" not in blobs(node)
+
+
 def test_who_is_meant_twice_gets_it_once(node: Any) -> None:
     first, second = deliver(node, SMALL, "user@example.com", "info@company.org")
     assert first == second
