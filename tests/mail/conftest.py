@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 """A store for the tests of rules that need one."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
 from imapd.mail import columns
+from imapd.storage import grants, provision
+from imapd.storage.addresses import address
+from tests.mail.person import Person
+from tests.running.speaker import Speaker
 from tests.running.store import Store
 from workers.embedded import Embedded
+
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +37,18 @@ def long_columns(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(columns, "LONG", request.param)
         yield
+
+
+@pytest.fixture
+def person(store: Store) -> Iterator[Person]:
+    name = f"person{next(NUMBERS)}"
+    person = Person(address(f"{name}@example.com"), address(f"{name}@company.org"))
+    provision.add_user(store.database, person.home, "", None, "unified")
+    provision.add_mailbox(store.database, person.work, person.home, grants.UNLIMITED)
+    yield person
+    store.database.execute("UPDATE domains SET disabled = false")
+
+
+@pytest.fixture
+def merged(store: Store, person: Person) -> Speaker:
+    return person.on(store)
