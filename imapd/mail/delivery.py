@@ -111,7 +111,7 @@ def _append(
         raise errors.TooBig
     filing = _filing(target, drafts, now, replaced)
     digests = [digest_of(draft.literal) for draft in drafts]
-    if len(drafts) == 1:
+    if len(drafts) == 1:  # several are one statement, and what is new among them has to be sent in any case
         known = append_known(node, organization_id, digests[0], drafts[0].literal.size, filing)
         if known:
             return known
@@ -134,7 +134,7 @@ def append_known(
 ) -> Appended | None:
     """Stores a message that the organisation has already: its octets are on the disk, and it has been parsed. None
     where that is not so. Raises as append()."""
-    if not node.blobs.has(organization_id, digest, size):
+    if not node.blobs.use_again(organization_id, digest, size):
         return None
     return contents.append_known(node.database, organization_id, digest, filing)
 

@@ -119,9 +119,9 @@ class BlobStore:
             self._known.clear()  # one of them may be gone
             raise errors.Unavailable from error
 
-    def has(self, organization_id: int, sha256: bytes, size: int) -> bool:
-        """Whether there is such a blob, on the disk; it is now as good as new to the collector of garbage. Two system
-        calls, made on the hub: to have another thread make them takes ten times as long."""
+    def use_again(self, organization_id: int, sha256: bytes, size: int) -> bool:
+        """Whether there is such a blob, on the disk; if so, it is now as good as new to the collector of garbage. Two
+        system calls, made on the hub: to have another thread make them takes ten times as long."""
         try:
             return _mode_of_used(self._path(organization_id, sha256), size) == KEPT
         except OSError as error:

@@ -59,19 +59,21 @@ INTO = f"INSERT INTO contents (organization_id, {', '.join(TYPES)}, thread_id)"
 USED_AGAIN = "ON CONFLICT (organization_id, sha256) DO UPDATE SET last_used_at = now()"
 
 
+C = " c AS (SELECT ARRAY[content_id] AS ids, ARRAY[size] AS sizes FROM kept)"
+"""The ids and the sizes of contents, in the order given; here of the one that was kept."""
+
+
 def _one() -> str:
-    """kept, and c with its id and its size, as lists. Most commands bring one: to list and join it would take a tenth
-    of their time."""
+    """Most commands bring one: to list and join it would take a tenth of their time."""
     values = ", ".join(f"%({name})s::{kind}" for name, kind in TYPES.items())
     thread = "thread_of(%(organization_id)s, %(message_id)s, %(refs)s)"
     return (
-        f"kept AS ({INTO} VALUES (%(organization_id)s, {values}, {thread}) {USED_AGAIN} RETURNING content_id, size),"
-        " c AS (SELECT ARRAY[content_id] AS ids, ARRAY[size] AS sizes FROM kept)"
+        f"kept AS ({INTO} VALUES (%(organization_id)s, {values}, {thread}) {USED_AGAIN} RETURNING content_id, size),{C}"
     )
 
 
 def _several() -> str:
-    """The same of several, in the order given. What is parsed comes as a list a column."""
+    """What is parsed comes as a list a column."""
     names = ", ".join(TYPES)
     lists = ", ".join(f"%({name})s::{kind}[]" for name, kind in TYPES.items())
     return (
@@ -89,7 +91,7 @@ ONE, SEVERAL = _one(), _several()
 KNOWN = (
     "kept AS (UPDATE contents SET last_used_at = now()"
     "          WHERE organization_id = %(organization_id)s AND sha256 = %(sha256)s::bytea RETURNING content_id, size),"
-    " c AS (SELECT ARRAY[content_id] AS ids, ARRAY[size] AS sizes FROM kept)"
+    + C
 )
 """One that is there already; else c is empty, and nothing is done."""
 
@@ -131,11 +133,10 @@ def append(database: Database, organization_id: int, contents: Sequence[Any], fi
     Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done.
     """
     if len(contents) == 1:
-        columns = {name: getattr(contents[0], name) for name in TYPES}
-        row = _append(database, organization_id, ONE, columns, filing)
+        kept, parsed = ONE, {name: getattr(contents[0], name) for name in TYPES}
     else:
-        columns = {name: [getattr(content, name) for content in contents] for name in TYPES}
-        row = _append(database, organization_id, SEVERAL, columns, filing)
+        kept, parsed = SEVERAL, {name: [getattr(content, name) for content in contents] for name in TYPES}
+    row = _append(database, organization_id, kept, parsed, filing)
     assert row
     return Appended(*row)
 
@@ -148,10 +149,10 @@ def append_known(database: Database, organization_id: int, sha256: bytes, filing
 
 
 def _append(
-    database: Database, organization_id: int, kept: str, columns: dict[str, Any], filing: Filing
+    database: Database, organization_id: int, kept: str, given: dict[str, Any], filing: Filing
 ) -> tuple[Any, ...] | None:
     params = dict(
-        columns,
+        given,
         organization_id=organization_id,
         target_id=None,
         boxes=None,

@@ -151,16 +151,16 @@ def test_it_is_known_to_one_organisation_and_new_to_another(node: Any, message: 
 
 def test_a_store_that_fails_once_keeps_nobody_else_waiting(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has a large message for somebody else meanwhile, whose blob the spool becomes."""
-    real, asked = node.blobs.has, []
+    real, asked = node.blobs.use_again, []
 
-    def has(*of: Any) -> bool:
+    def use_again(*of: Any) -> bool:
         asked.append(of)
         if len(asked) == 1:
             raise errors.Unavailable
         there: bool = real(*of)
         return there
 
-    monkeypatch.setattr(node.blobs, "has", has)
+    monkeypatch.setattr(node.blobs, "use_again", use_again)
     outcomes = deliver(node, LARGE + b"once\r\n", "user@example.com", "ann@other.example", "colleague@example.com")
     assert [type(each) for each in outcomes] == [errors.Unavailable, Appended, Appended]
     assert "incoming" not in blobs(node)

@@ -134,20 +134,20 @@ def test_a_blob_that_is_kept_is_neither_written_nor_synced_again(
 
 
 def test_only_what_is_whole_and_whose_name_is_on_the_disk_is_there(store: BlobStore) -> None:
-    assert not store.has(1, NAME, len(OCTETS))
+    assert not store.use_again(1, NAME, len(OCTETS))
     store.put(1, [(NAME, OCTETS)])
     (blob,) = files(store)
     os.utime(blob, (0, 0))
-    assert store.has(1, NAME, len(OCTETS))
+    assert store.use_again(1, NAME, len(OCTETS))
     assert blob.stat().st_mtime > 0  # as good as new to the collector of garbage
-    assert not store.has(1, NAME, len(OCTETS) + 1)
-    assert not store.has(2, NAME, len(OCTETS))
+    assert not store.use_again(1, NAME, len(OCTETS) + 1)
+    assert not store.use_again(2, NAME, len(OCTETS))
     blob.chmod(blobs.NOT_KEPT)
-    assert not store.has(1, NAME, len(OCTETS))
+    assert not store.use_again(1, NAME, len(OCTETS))
     shutil.rmtree(blob.parent)
     blob.parent.write_bytes(b"")  # something else has its place
     with pytest.raises(errors.Unavailable):
-        store.has(1, NAME, len(OCTETS))
+        store.use_again(1, NAME, len(OCTETS))
 
 
 def test_a_new_store_is_on_the_disk_from_the_first_directory_that_was_there(tmp_path: Path, synced: list[Path]) -> None:

@@ -2,7 +2,6 @@
 """A message that the organisation has already: neither parsed nor written nor sent to the database once more."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from imapd import errors
 from imapd.mail import delivery
 from imapd.mail.account import Account, Draft
+from imapd.mail.delivery import Held
 from imapd.storage import provision, quotas
 from imapd.storage.addresses import address
 from imapd.storage.quotas import Limits
@@ -51,12 +51,12 @@ def draft(node: Any, message: bytes) -> Iterator[Any]:
 
     def make(*flags: str) -> Draft:
         if message is SMALL:
-            return Draft(SimpleNamespace(data=message, spool=None, size=len(message)), flags)
+            return Draft(Held(message), flags)
         spool = node.blobs.spool()
         spools.append(spool)
         spool.write(message)
         spool.finish()
-        return Draft(SimpleNamespace(data=b"", spool=spool, size=len(message)), flags)
+        return Draft(Held(spool=spool), flags)
 
     yield make
     for spool in spools:
