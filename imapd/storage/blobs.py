@@ -31,6 +31,10 @@ KEPT = 0o400
 
 NOT_KEPT = 0o600
 
+FRESH = stat.S_ISVTX
+"""In the mode of a directory of the store: its own name may not be on the disk yet. It means nothing else here, as
+nobody but the server comes to these directories."""
+
 Offload = Callable[..., Any]
 """Runs a blocking call off the hub: offload(function, *args)."""
 
@@ -246,15 +250,18 @@ class BlobStore:
 
     def _prepare(self, directory: str) -> None:
         """Makes a directory of the store; it is on the disk, too, whoever has made it. So are the root and those above
-        it where they are made here."""
+        it where they are made here. What is there and on the disk costs no flush, in no process."""
         is_below = directory.startswith(self._root + os.sep)
         if directory in self._known or (not is_below and os.path.isdir(directory)):
             return
         parent = os.path.dirname(directory)
         self._prepare(parent)
         with suppress(FileExistsError):
-            os.mkdir(directory, 0o700)
-        _sync_directory(parent)
+            os.mkdir(directory, 0o700 | FRESH)
+        mode = os.stat(directory).st_mode
+        if mode & FRESH:
+            _sync_directory(parent)
+            os.chmod(directory, stat.S_IMODE(mode) & ~FRESH)
         self._known.add(directory)
 
 

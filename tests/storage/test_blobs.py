@@ -111,7 +111,7 @@ def test_a_blob_whose_writer_has_died_is_on_the_disk_all_the_same(
     (blob,) = files(store)
     assert mode(blob) != blobs.KEPT
     store_it(BlobStore(store.root))
-    assert {store.root, directory.parent, directory} <= set(synced)
+    assert directory in synced
     assert files(store) == [blob]
     assert mode(blob) == blobs.KEPT
 
@@ -161,6 +161,37 @@ def test_a_new_store_is_on_the_disk_from_the_first_directory_that_was_there(tmp_
         made = files(store)[0].relative_to(tmp_path).parents
         assert {tmp_path / directory for directory in made} <= set(synced)
         assert tmp_path.parent not in synced
+
+
+@pytest.mark.parametrize("store_it", WAYS)
+def test_a_directory_whose_maker_has_died_is_on_the_disk_all_the_same(
+    store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch, store_it: StoreIt
+) -> None:
+    directory = store.root / "1" / NAME.hex()[:2]
+
+    def die_there(path: str) -> None:
+        if Path(path) == directory.parent:
+            raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(blobs, "_sync_directory", die_there)
+        with pytest.raises(errors.Unavailable):
+            store_it(store)
+    assert directory.is_dir()
+    store_it(BlobStore(store.root))
+    assert directory.parent in synced
+    assert mode(directory) == 0o700
+
+
+def test_directories_that_are_on_the_disk_are_not_synced_by_each_process(store: BlobStore, synced: list[Path]) -> None:
+    store.put(1, [(NAME, OCTETS)])
+    store.root.joinpath("1").chmod(0o2750)  # as an administrator may want it
+    (blob,) = files(store)
+    blob.unlink()
+    synced.clear()
+    BlobStore(store.root).put(1, [(NAME, OCTETS)])
+    assert synced == [blob.parent]  # for the name of the blob
+    assert mode(store.root / "1") == 0o2750
 
 
 def spooled(store: BlobStore) -> blobs.Spool:
