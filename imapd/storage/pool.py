@@ -10,15 +10,15 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
 from imapd import errors
-from imapd.storage.hosts import located
+from imapd.storage.hosts import Hosts
 from imapd.storage.places import Places
 from imapd.storage.prepared import Prepared
 from imapd.storage.sqlstates import RETRIED, meaning
@@ -108,14 +108,6 @@ class Running:
             connection.is_spent = self.is_called_off
 
 
-class How(NamedTuple):
-    """How a connection is opened."""
-
-    dsn: str
-    options: str
-    connect_timeout_seconds: int
-
-
 class Database:
     """Runs statements on at most `size` connections.
 
@@ -144,8 +136,18 @@ class Database:
             # Planning anew costs more than running, for a statement on a few rows; the plans are the same.
             f"-c plan_cache_mode=force_generic_plan{BY_KEY if by_key else ''}"
         )
-        self._how = How(dsn, options, max(2, int(connect_timeout_seconds)))
-        self._application_name = application_name
+        connect = partial(
+            psycopg2.connect,
+            options=options,
+            connect_timeout=max(2, int(connect_timeout_seconds)),
+            application_name=application_name,
+            connection_factory=Connection,
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=30_000,  # a network that is gone is noticed where something is under way, too
+        )
+        self._hosts = Hosts(dsn, connect)
         self._free: list[Connection] = []
         self._places = Places(size, wait_seconds)
         self.statements = 0  # since the start: what tests hold commands to
@@ -296,20 +298,7 @@ class Database:
             self._free.append(connection)
 
     def _open(self) -> Connection:
-        try:
-            connection = psycopg2.connect(
-                located(self._how.dsn),
-                options=self._how.options,
-                connect_timeout=self._how.connect_timeout_seconds,
-                application_name=self._application_name,
-                connection_factory=Connection,
-                keepalives_idle=30,
-                keepalives_interval=10,
-                keepalives_count=3,
-                tcp_user_timeout=30_000,  # a network that is gone is noticed where something is under way, too
-            )
-        except (psycopg2.OperationalError, OSError) as error:
-            raise errors.Unavailable from error
+        connection: Connection = self._hosts.open()
         connection.autocommit = True
         return connection
 

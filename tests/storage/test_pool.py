@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The pool where PostgreSQL is not as it should be: nobody waits for ever, and what is broken is not used again."""
 
-import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-import psycopg2
 import pytest
-from psycopg2.extensions import parse_dsn
 
 from imapd import errors
-from imapd.storage.hosts import located
 from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
 from imapd.storage.prepared import Prepared
 from tests.running.together import together
@@ -233,25 +229,6 @@ def test_what_a_migration_has_changed_is_planned_anew(services: Embedded) -> Non
         assert tx.rows(statement) == [(2,)]
 
 
-def test_hosts_are_looked_up_before_libpq_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {"db1": ["10.0.0.1", "fd00::1"], "db2": ["10.0.0.2"]}
-
-    def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
-        if host not in known:
-            raise socket.gaierror
-        return [(socket.AF_INET, 1, 6, "", (address, 0)) for address in known[host]]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    for untouched in ("dbname=x", "host=/run/pg dbname=x", "host=10.0.0.9", "host=db1 hostaddr=10.9.9.9", "host=::1"):
-        assert located(untouched) == untouched
-    found = parse_dsn(located("postgresql://user:p%20w@db1:5433,gone:5434,db2:5435/mail?sslmode=verify-full"))
-    assert found["host"] == "db1,db1,db2" and found["hostaddr"] == "10.0.0.1,fd00::1,10.0.0.2"
-    assert found["port"] == "5433,5433,5435"
-    assert (found["user"], found["password"], found["dbname"], found["sslmode"]) == ("user", "p w", "mail", "verify-full")
-    with pytest.raises(errors.Unavailable):
-        Database("host=gone,away dbname=x").rows("SELECT 1")
-
-
 def test_a_commit_that_fails_is_said_in_our_words(database: Database) -> None:
     database.execute("CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     with pytest.raises(errors.AlreadyExists), database.transaction() as tx:
@@ -305,7 +282,7 @@ def test_a_transaction_that_met_another_one_is_tried_again(database: Database, s
 
 
 def killed(database: Database, backend: int) -> None:
-    admin = psycopg2.connect(database._how.dsn)
+    admin = database._open()
     with admin, admin.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
     admin.close()
