@@ -9,6 +9,5 @@ from imapd.storage.pool import Database
 
 def check(database: Database) -> None:
     """Raises Unavailable where it does not."""
-    row = database.row("SELECT pg_is_in_recovery()")
-    if row is None or row[0]:
-        raise Unavailable from RuntimeError("it is a standby and takes no writes")
+    if database.row("SHOW transaction_read_only") != ("off",):
+        raise Unavailable from RuntimeError("it takes no writes: a standby, or default_transaction_read_only is on")

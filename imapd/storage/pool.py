@@ -228,12 +228,16 @@ class Database:
 
     def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool) -> list[Row]:
         self.statements += 1
-        with connection.cursor() as cursor:
-            if isinstance(sql, Prepared):
-                self._planned(connection, cursor, sql, params)
-            else:
-                cursor.execute(sql, params or None)
-            return cursor.fetchall() if fetch else []
+        try:
+            with connection.cursor() as cursor:
+                if isinstance(sql, Prepared):
+                    self._planned(connection, cursor, sql, params)
+                else:
+                    cursor.execute(sql, params or None)
+                return cursor.fetchall() if fetch else []
+        except psycopg2.errors.ReadOnlySqlTransaction:
+            connection.close()  # the next one may lead to another server, which takes writes
+            raise
 
     def _planned(self, connection: Any, cursor: Any, sql: Prepared, params: Any) -> None:
         if sql.name not in connection.prepared:

@@ -8,6 +8,9 @@ from imapd import errors, log
 # A migration has changed what a planned statement returns: the plans of all connections are of no use any more.
 PLAN_OUTDATED = "0A000"
 
+# read_only_sql_transaction: a standby, or a server that its operator or its provider has made one that is only read.
+READ_ONLY = "25006"
+
 # SQLSTATEs after which the same transaction can be tried again: serialization_failure, deadlock_detected.
 RETRIED = {"40001", "40P01", PLAN_OUTDATED}
 
@@ -28,6 +31,7 @@ MEANING: dict[str, type[errors.MailError]] = {
     "40001": errors.InUse,
     "40P01": errors.InUse,
     PLAN_OUTDATED: errors.InUse,
+    READ_ONLY: errors.Unavailable,
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from imapd import errors
+from imapd.storage import health
 from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
 from imapd.storage.prepared import Prepared
 from tests.running.together import together
@@ -227,6 +228,27 @@ def test_what_a_migration_has_changed_is_planned_anew(services: Embedded) -> Non
         tx.rows(statement)
     with database.transaction() as tx:
         assert tx.rows(statement) == [(2,)]
+
+
+def test_a_server_that_takes_no_writes_is_left(database: Database) -> None:
+    database.execute("CREATE TABLE written (n int)")
+    for deed in (database.execute, tried_again(lambda sql: in_transaction(database, sql))):
+        health.check(database)
+        database.execute("SET default_transaction_read_only = on")  # as on a standby, until somebody connects anew
+        with pytest.raises(errors.Unavailable, match="cannot be reached") as unhealthy:
+            health.check(database)
+        assert "takes no writes" in str(unhealthy.value.__cause__)
+        with pytest.raises(errors.Unavailable):
+            deed("INSERT INTO written VALUES (1)")
+        assert database.rows("SELECT FROM written") == []
+        deed("INSERT INTO written VALUES (1)")
+        database.execute("DELETE FROM written")
+    database.execute("DROP TABLE written")
+
+
+def in_transaction(database: Database, sql: str) -> None:
+    with database.transaction() as tx:
+        tx.execute(sql)
 
 
 def test_a_commit_that_fails_is_said_in_our_words(database: Database) -> None:
