@@ -19,17 +19,20 @@ from imapd.http.health import Check, Health, writable
 from imapd.settings import Settings
 from imapd.storage import health as database_health
 from imapd.storage.pool import Database
+from imapd.storage.waiting_threads import wait_at_most
 from workers.channel import ALIVE, Channel, Identity
 from workers.child import title
 from workers.process import metrics_directory
 from workers.titles import set_title
 
 _THREADS = 8
+_DATABASE_SECONDS = 2  # who asks for /health waits no longer than Health does
 _PATIENCE_SECONDS = 5
 
 
 def run(settings: Settings, channel: Channel | None, identity: Identity | None) -> int:
     """The whole life of the process. By hand it listens for itself."""
+    wait_at_most(_DATABASE_SECONDS, _DATABASE_SECONDS)
     if identity is None:
         binds = [f"{settings.http.host}:{settings.http.port}"]
     else:
@@ -45,9 +48,9 @@ def application(settings: Settings) -> Application:
     database = Database(
         settings.database.dsn,
         1,
-        statement_timeout_seconds=2,
-        connect_timeout_seconds=2,
-        wait_seconds=2,
+        statement_timeout_seconds=_DATABASE_SECONDS,
+        connect_timeout_seconds=_DATABASE_SECONDS,
+        wait_seconds=_DATABASE_SECONDS,
         application_name="imapd health",
     )
     checks = (

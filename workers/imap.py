@@ -33,8 +33,6 @@ _TICKS_A_SECOND = 10
 _WORST_OF_SECONDS = 60
 #: After the master's death: so long for farewells, and then the kernel ends us even where a greenlet hangs.
 _LAST_SECONDS = 2
-#: PostgreSQL ends a statement by itself; one that has not come back so long after that never will.
-_GRACE_SECONDS = 10
 
 _plain_socket = gevent.monkey.get_original("socket", "socket")
 
@@ -49,10 +47,11 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
     from imapd.protocol import registry
     from imapd.protocol.session import Session as ImapSession
     from imapd.storage.waiting import wait_at_most
+    from imapd.storage.waiting_threads import GRACE_SECONDS
     from workers.alone import accept
 
     patience = settings.database
-    wait_at_most(patience.connect_timeout_seconds, patience.statement_timeout_seconds + _GRACE_SECONDS)
+    wait_at_most(patience.connect_timeout_seconds, patience.statement_timeout_seconds + GRACE_SECONDS)
     registry.commands()  # what is wrong with one of them shows now, not at the first client
     metrics = Metrics()
     node = Node.open(settings, metrics)

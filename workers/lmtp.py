@@ -26,6 +26,7 @@ from imapd.metrics import Metrics
 from imapd.settings import Http, Server, Settings
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
+from imapd.storage.waiting_threads import GRACE_SECONDS, wait_at_most
 from workers.admission import plain
 from workers.channel import ALIVE, DRAIN, RETIRE, Channel, Identity
 from workers.child import title
@@ -73,6 +74,7 @@ class Node:
 def _node(settings: Settings, pubsub: PubSub) -> Node:
     """Connects to nothing yet: it starts while PostgreSQL or Redis are away."""
     how = settings.database
+    wait_at_most(how.connect_timeout_seconds, how.statement_timeout_seconds + GRACE_SECONDS)
     database = Database(
         how.dsn,
         settings.lmtp.threads,

@@ -2,7 +2,7 @@
 """How greenlets wait for PostgreSQL: the others have their turn meanwhile, and nobody waits for ever.
 
 Only for processes that gevent has patched, and in them for the thread of the hub alone; libpq's own connect_timeout
-counts for none of their connections.
+counts for none of their connections. In all others, see waiting_threads.py.
 """
 
 from os import sched_yield
@@ -14,7 +14,8 @@ from gevent import get_hub, getcurrent
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2 import extensions
 
-CONNECTED = {extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED}
+from imapd.storage.waiting_threads import CONNECTED
+
 SWEEP_SECONDS = 0.5
 AT_ONCE_SECONDS = 0.00007
 """So long, about, a worker looks out for the answer to a quick statement before others have their turn: longer where it

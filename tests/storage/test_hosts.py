@@ -13,19 +13,21 @@ from imapd.storage.hosts import by_address
 from imapd.storage.pool import Database
 from workers.embedded import Embedded
 
-# In a process that gevent has patched, as a worker, or in a plain one, as the operator's command.
+# In a process that gevent has patched, in one that has threads, and in a plain one.
 SILENT_FIRST = """
 import sys
 if sys.argv[1] == "greenlets":
     import gevent.monkey
     gevent.monkey.patch_all()
+    from imapd.storage.waiting import wait_at_most
+    wait_at_most(2, 10)
+elif sys.argv[1] == "threads":
+    from imapd.storage.waiting_threads import wait_at_most
+    wait_at_most(2, 10)
 import socket, time
 from psycopg2.extensions import make_dsn, parse_dsn
 from imapd.errors import Unavailable
 from imapd.storage.pool import Database
-if sys.argv[1] == "greenlets":
-    from imapd.storage.waiting import wait_at_most
-    wait_at_most(2, 10)
 
 drops = socket.create_server(("127.0.0.1", 0), backlog=0)  # its queue is full: nobody gets through
 queue = [socket.socket() for _ in range(4)]
@@ -52,7 +54,7 @@ assert ("does not answer" in said or "timeout expired" in said) and "/nowhere" i
 """
 
 
-@pytest.mark.parametrize("kind", ["greenlets", "plain"])
+@pytest.mark.parametrize("kind", ["greenlets", "threads", "plain"])
 def test_a_host_that_is_silent_keeps_nobody_from_the_next_one(services: Embedded, kind: str) -> None:
     command = [sys.executable, "-c", SILENT_FIRST, kind, services.dsn]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)

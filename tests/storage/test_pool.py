@@ -16,14 +16,19 @@ from imapd.storage.prepared import Prepared
 from tests.running.together import together
 from workers.embedded import Embedded
 
-# What a worker does, in a process that gevent has patched. Prints what was raised, and after how many seconds.
+# What a worker does, in a process that gevent has patched, or that has threads. Prints what was raised, and after how
+# many seconds.
 WORKER = """
-import gevent.monkey
-gevent.monkey.patch_all()
-import os, signal, socket, sys, time
+import sys
+if sys.argv[1] == "greenlets":
+    import gevent.monkey
+    gevent.monkey.patch_all()
+    from imapd.storage.waiting import wait_at_most
+else:
+    from imapd.storage.waiting_threads import wait_at_most
+import os, signal, socket, time
 from imapd.errors import Unavailable
 from imapd.storage.pool import Database
-from imapd.storage.waiting import wait_at_most
 
 wait_at_most(1, 2)
 
@@ -47,12 +52,14 @@ for each in queue:
 tried(at(drops))
 tried(at(socket.create_server(("127.0.0.1", 0))))  # accepts, and says nothing
 
-database = Database(sys.argv[1])
+database = Database(sys.argv[2])
 backend = database.row("SELECT pg_backend_pid()")[0]
 os.kill(backend, signal.SIGSTOP)
 tried(database)
 os.kill(backend, signal.SIGCONT)
 tried(database)
+assert database.row("SELECT repeat('x', 3000000)") == ("x" * 3000000,)
+assert database.row("SELECT length(%s)", ("x" * 3000000,)) == (3000000,)
 """
 
 # Quick answers are looked out for, slow ones soon no more; but for every other one the hub waits, and others have their
@@ -164,13 +171,15 @@ def database(services: Embedded) -> Database:
     return Database(services.dsn, 1)
 
 
-def test_a_worker_does_not_wait_for_ever(services: Embedded) -> None:
-    command = [sys.executable, "-c", WORKER, services.dsn]
+@pytest.mark.parametrize("kind", ["greenlets", "threads"])
+def test_a_worker_does_not_wait_for_ever(services: Embedded, kind: str) -> None:
+    command = [sys.executable, "-c", WORKER, kind, services.dsn]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     said = done.stdout.splitlines()
     assert [line.split()[0] for line in said] == ["Unavailable", "Unavailable", "Unavailable", "answered"], done.stderr
     assert all(int(line.split()[1]) < 20 for line in said[:3])
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("script", [QUICK, MANY], ids=["look out for quick answers", "share the pool, and leave it"])
