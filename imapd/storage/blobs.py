@@ -32,8 +32,7 @@ KEPT = 0o400
 NOT_KEPT = 0o600
 
 FRESH = stat.S_ISVTX
-"""In the mode of a directory of the store: its own name may not be on the disk yet. It means nothing else here, as
-nobody but the server comes to these directories."""
+"""In the mode of a directory that nobody but the server comes to: its own name may not be on the disk yet."""
 
 Offload = Callable[..., Any]
 """Runs a blocking call off the hub: offload(function, *args)."""
@@ -251,18 +250,30 @@ class BlobStore:
     def _prepare(self, directory: str) -> None:
         """Makes a directory of the store; it is on the disk, too, whoever has made it. So are the root and those above
         it where they are made here. What is there and on the disk costs no flush, in no process."""
-        is_below = directory.startswith(self._root + os.sep)
-        if directory in self._known or (not is_below and os.path.isdir(directory)):
+        if directory in self._known:
+            return
+        is_ours = directory == self._root or directory.startswith(self._root + os.sep)
+        if not is_ours and os.path.isdir(directory):
             return
         parent = os.path.dirname(directory)
         self._prepare(parent)
-        with suppress(FileExistsError):
-            os.mkdir(directory, 0o700 | FRESH)
-        mode = os.stat(directory).st_mode
-        if mode & FRESH:
+        made = _made(directory, 0o700 | FRESH if is_ours else 0o700)
+        mode = stat.S_IMODE(os.stat(directory).st_mode)
+        is_fresh = is_ours and mode & FRESH and not mode & 0o077  # to others, as for /tmp, the bit says something else
+        if made or is_fresh:
             _sync_directory(parent)
-            os.chmod(directory, stat.S_IMODE(mode) & ~FRESH)
+        if is_fresh:
+            with suppress(OSError):  # the next one to use it syncs it once more
+                os.chmod(directory, mode & ~FRESH)
         self._known.add(directory)
+
+
+def _made(directory: str, mode: int) -> bool:
+    try:
+        os.mkdir(directory, mode)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _mode_of_used(path: str, size: int) -> int | None:

@@ -167,31 +167,66 @@ def test_a_new_store_is_on_the_disk_from_the_first_directory_that_was_there(tmp_
 def test_a_directory_whose_maker_has_died_is_on_the_disk_all_the_same(
     store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch, store_it: StoreIt
 ) -> None:
-    directory = store.root / "1" / NAME.hex()[:2]
+    leaf = store.root / "1" / NAME.hex()[:2]
+    for directory in (leaf, leaf.parent, store.root):
 
-    def die_there(path: str) -> None:
-        if Path(path) == directory.parent:
-            raise OSError
+        def die_there(path: str, directory: Path = directory) -> None:
+            if Path(path) == directory.parent and directory.is_dir():
+                raise OSError
 
-    with monkeypatch.context() as patched:
-        patched.setattr(blobs, "_sync_directory", die_there)
-        with pytest.raises(errors.Unavailable):
-            store_it(store)
-    assert directory.is_dir()
-    store_it(BlobStore(store.root))
-    assert directory.parent in synced
-    assert mode(directory) == 0o700
+        shutil.rmtree(store.root, ignore_errors=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(blobs, "_sync_directory", die_there)
+            with pytest.raises(errors.Unavailable):
+                store_it(BlobStore(store.root))
+        assert directory.is_dir()
+        synced.clear()
+        store_it(BlobStore(store.root))
+        assert directory.parent in synced
+        assert mode(directory) == 0o700
+
+
+def test_a_directory_that_another_process_is_making_is_synced_by_both(
+    store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.spool().close()
+    directory = store.root / "1"
+    others = [BlobStore(store.root)]
+    seen: list[Path] = []
+
+    def made_slowly(path: str) -> None:
+        if Path(path) == store.root and others:
+            others.pop().put(1, [(NAME, OCTETS)])
+        seen.append(Path(path))
+
+    monkeypatch.setattr(blobs, "_sync_directory", made_slowly)
+    store.put(1, [(NAME, OCTETS)])
+    assert seen.count(store.root) == 2 and mode(directory) == 0o700
+
+
+def test_where_modes_cannot_be_changed_it_works_all_the_same(
+    store: BlobStore, synced: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chmod", refused)
+    for _ in range(2):
+        synced.clear()
+        BlobStore(store.root).put(1, [(NAME, OCTETS)])
+        assert {store.root.parent, store.root, store.root / "1"} <= set(synced)
 
 
 def test_directories_that_are_on_the_disk_are_not_synced_by_each_process(store: BlobStore, synced: list[Path]) -> None:
     store.put(1, [(NAME, OCTETS)])
     store.root.joinpath("1").chmod(0o2750)  # as an administrator may want it
+    store.root.chmod(0o1777)
     (blob,) = files(store)
     blob.unlink()
     synced.clear()
     BlobStore(store.root).put(1, [(NAME, OCTETS)])
     assert synced == [blob.parent]  # for the name of the blob
-    assert mode(store.root / "1") == 0o2750
+    assert (mode(store.root / "1"), mode(store.root)) == (0o2750, 0o1777)
 
 
 def spooled(store: BlobStore) -> blobs.Spool:
