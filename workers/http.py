@@ -26,7 +26,7 @@ from workers.process import metrics_directory
 from workers.titles import set_title
 
 _THREADS = 8
-_DATABASE_SECONDS = 2  # who asks for /health waits no longer than Health does
+_DATABASE_SECONDS = 2  # less than Health waits
 _PATIENCE_SECONDS = 5
 
 

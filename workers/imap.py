@@ -46,8 +46,8 @@ def run(settings: Settings, channel: Channel | None, identity: Identity | None) 
     from imapd.node import Node
     from imapd.protocol import registry
     from imapd.protocol.session import Session as ImapSession
-    from imapd.storage.waiting import wait_at_most
-    from imapd.storage.waiting_threads import GRACE_SECONDS
+    from imapd.storage.waiting import GRACE_SECONDS
+    from imapd.storage.waiting_greenlets import wait_at_most
     from workers.alone import accept
 
     patience = settings.database

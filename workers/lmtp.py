@@ -26,7 +26,8 @@ from imapd.metrics import Metrics
 from imapd.settings import Http, Server, Settings
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
-from imapd.storage.waiting_threads import GRACE_SECONDS, wait_at_most
+from imapd.storage.waiting import GRACE_SECONDS
+from imapd.storage.waiting_threads import wait_at_most
 from workers.admission import plain
 from workers.channel import ALIVE, DRAIN, RETIRE, Channel, Identity
 from workers.child import title

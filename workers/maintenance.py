@@ -18,7 +18,8 @@ from imapd.metrics import Metrics
 from imapd.settings import Settings
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
-from imapd.storage.waiting_threads import GRACE_SECONDS, wait_at_most
+from imapd.storage.waiting import GRACE_SECONDS, LONGEST_SECONDS
+from imapd.storage.waiting_threads import wait_at_most
 from workers.channel import ALIVE, Channel, Identity
 from workers.child import title
 from workers.heap import Heap
@@ -26,7 +27,6 @@ from workers.titles import set_title
 
 _LOCK = 0x696D6100  # "ima", and the number of a job
 _LOOK_SECONDS = 5
-_LONGEST_SECONDS = 3600  # a statement
 
 
 def run(settings: Settings, channel: Channel | None, identity: Identity | None) -> int:
@@ -46,11 +46,11 @@ def _tools(settings: Settings, metrics: Metrics, pubsub: PubSub) -> Tools:
     control = Control(pubsub)
     wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
     pubsub.start(_spawn)
-    wait_at_most(settings.database.connect_timeout_seconds, _LONGEST_SECONDS + GRACE_SECONDS)
+    wait_at_most(settings.database.connect_timeout_seconds, LONGEST_SECONDS + GRACE_SECONDS)
     database = Database(
         settings.database.dsn,
         3 * len(JOBS),  # each may hold its lock, and a transaction, and ask something meanwhile
-        statement_timeout_seconds=_LONGEST_SECONDS,
+        statement_timeout_seconds=LONGEST_SECONDS,
         application_name="imapd maintenance",
         quota_warn_percent=settings.quota.warn_percent,
     )

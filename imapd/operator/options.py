@@ -15,12 +15,11 @@ from imapd.errors import MailError, Unavailable
 from imapd.storage import addresses
 from imapd.storage.pool import Database
 from imapd.storage.schema import require_current
-from imapd.storage.waiting_threads import GRACE_SECONDS, wait_at_most
+from imapd.storage.waiting import GRACE_SECONDS, LONGEST_SECONDS
+from imapd.storage.waiting_threads import wait_at_most
 
 CONFIG_BESIDE_CODE = Path(__file__).resolve().parent.parent.parent / "config" / "imapd.yaml"
 CONFIG_OF_SYSTEM = Path("/etc/imapd/imapd.yaml")
-
-LONGEST_ANSWER_SECONDS = 3600 + GRACE_SECONDS  # a look at all messages may take so long
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -119,8 +118,8 @@ changing_access = changing("rights")
 
 def _run(function: Callable[..., Any], loaded: settings.Settings, options: dict[str, Any]) -> Any:
     database = loaded.database
+    wait_at_most(database.connect_timeout_seconds, LONGEST_SECONDS + GRACE_SECONDS)
     require_current(database.dsn)
-    wait_at_most(database.connect_timeout_seconds, LONGEST_ANSWER_SECONDS)
     pool = Database(
         database.dsn, 1, application_name="imapd operator",
         statement_timeout_seconds=600, lock_timeout_seconds=60,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imapd.storage.blobs import NOT_KEPT, BlobStore
 from imapd.storage.pool import Database, Row
+from imapd.storage.waiting import LONGEST_SECONDS
 
 BATCH = 1000
 AT_ONCE = 100_000
@@ -94,7 +95,7 @@ def _unused(database: Database, organization_id: int, grace_seconds: int) -> lis
     with database.transaction() as tx:
         # A plan made while the tables were small would look through all messages for each content.
         tx.execute("SET LOCAL enable_nestloop = off")
-        tx.execute("SET LOCAL statement_timeout = '1h'")
+        tx.execute(f"SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'")
         return tx.rows(
             """
             SELECT c.content_id, c.last_used_at FROM contents c

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The hosts of a DSN, asked one after the other: the one that has answered last first, so that of several where one is
-gone only the first to notice has to wait for it.
+"""The hosts of a DSN, asked one after the other, the one that has answered last first: where one of several is gone, it
+is waited for once. (Hosts that PGHOST or a service file names are left to libpq.)
 
 libpq would do as much by itself. But it would look their names up in a way that holds up all greenlets of a worker; and
 where greenlets wait, one time-out counts for all hosts together, and the first that is silent uses it up.
@@ -14,9 +14,9 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from imapd import errors
+from imapd import errors, log
 
-WHERE = ("host", "hostaddr", "port")
+PLACE = ("host", "hostaddr", "port")
 
 
 class Hosts:
@@ -24,53 +24,69 @@ class Hosts:
 
     def __init__(self, dsn: str, connect: Callable[[str], Any]):
         self._dsn = dsn
-        self._connect = connect
-        self._answered = ""
+        self.connect = connect
+        self._answered = ("", "")  # the DSN of the host, and with its address
 
     def open(self) -> Any:
         """Raises errors.Unavailable, caused by what each host has said."""
-        try:
-            addresses = by_address(self._dsn)
-        except OSError as error:
-            raise errors.Unavailable from error
+        host_answered, address_answered = self._answered
         failures = []
-        for dsn in sorted(addresses, key=lambda dsn: dsn != self._answered):
+        for host in _with_first(host_answered, each_host(self._dsn)):
             try:
-                connection = self._connect(dsn)
-            except psycopg2.OperationalError as error:
-                failures.append(str(error).strip())
-            else:
-                self._answered = dsn
+                addresses = each_address(host)
+            except OSError as error:
+                failures.append(f"{parse_dsn(host)['host']}: {error}")
+                continue
+            for address in _with_first(address_answered, addresses):
+                try:
+                    connection = self.connect(address)
+                except psycopg2.OperationalError as error:
+                    failures.append(str(error).strip())
+                    continue
+                if failures:
+                    log.warning("another host of PostgreSQL is asked", because="; ".join(failures))
+                self._answered = host, address
+                connection.address = address
                 return connection
         raise errors.Unavailable from psycopg2.OperationalError("\n".join(failures))
 
+    def leave(self) -> None:
+        """The one that has answered last is of no use any more: all are asked in their order."""
+        self._answered = ("", "")
 
-def by_address(dsn: str) -> list[str]:
-    """A DSN for each address that the hosts of this one have, in its order. Raises OSError where none is known."""
+
+def _with_first(first: str, dsns: list[str]) -> list[str]:
+    return sorted(dsns, key=lambda dsn: dsn != first)
+
+
+def each_host(dsn: str) -> list[str]:
+    """A DSN for each host that this one names, in its order. Of several, one that takes no writes is none of them, if
+    the DSN does not say otherwise: that is a standby."""
     parameters = parse_dsn(dsn)
-    columns = [parameters.pop(name, "").split(",") for name in WHERE]
+    columns = [parameters.get(name, "").split(",") for name in PLACE]
     number = max(map(len, columns))
-    if any(len(column) not in (1, number) for column in columns):
+    if number == 1 or any(len(column) not in (1, number) for column in columns):
         return [dsn]  # libpq says what is wrong with it
-    found: list[str] = []
-    failure = None
-    for host, hostaddr, port in zip(*(column * (number // len(column)) for column in columns), strict=True):
-        try:
-            addresses = [hostaddr] if hostaddr or not _is_name(host) else _addresses(host)
-        except OSError as error:
-            failure = error
-            continue
-        for address in addresses:
-            place = {name: value for name, value in zip(WHERE, (host, address, port), strict=True) if value}
-            found.append(make_dsn(**{**parameters, **place}))
-    if failure and not found:
-        raise failure
+    parameters.setdefault("target_session_attrs", "read-write")
+    found = []
+    for row in zip(*(column * (number // len(column)) for column in columns), strict=True):
+        place = {name: value for name, value in zip(PLACE, row, strict=True) if name in parameters}
+        found.append(make_dsn(**{**parameters, **place}))
     return found
+
+
+def each_address(dsn: str) -> list[str]:
+    """A DSN for each address of its one host. Raises OSError where none is known."""
+    parameters = parse_dsn(dsn)
+    host = parameters.get("host", "")
+    if parameters.get("hostaddr") or not _is_name(host):
+        return [dsn]
+    return [make_dsn(**{**parameters, "hostaddr": address}) for address in _addresses(host)]
 
 
 def _is_name(host: str) -> bool:
     """Neither the directory of a socket, nor an address already."""
-    if not host or host.startswith(("/", "@")):
+    if not host or host.startswith(("/", "@")) or "," in host:
         return False
     try:
         ipaddress.ip_address(host)

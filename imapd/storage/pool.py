@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A bounded pool of PostgreSQL connections.
 
-A statement outside a transaction is one round trip and its own transaction. Waiting uses
-the standard library alone: cooperative in a patched worker, whose native threads have no business here, plain in the
-operator's command.
+A statement outside a transaction is one round trip and its own transaction. Waiting for a place uses the standard
+library alone: cooperative in a patched worker, whose native threads have no business here, plain in other processes.
 """
 
 import queue
@@ -17,7 +16,7 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from imapd import errors
+from imapd import errors, log
 from imapd.storage.hosts import Hosts
 from imapd.storage.places import Places
 from imapd.storage.prepared import Prepared
@@ -61,7 +60,13 @@ class Connection(psycopg2.extensions.connection):
     """Knows what it has planned, and whether it may be used again."""
 
     asked: Prepared | None = None
-    """What it is answering; storage/waiting.py wants to know."""
+    """What it is answering; storage/waiting_greenlets.py wants to know."""
+
+    address = ""
+    """The DSN that it was opened with."""
+
+    generation = 0
+    """How many servers had been left before it was opened."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -92,7 +97,7 @@ class Running:
         """Nobody wants its answer any more: it ends with errors.InUse."""
         self.is_called_off = True
         if (connection := self._connection) is not None:
-            database.cancel(connection.info.backend_pid)
+            database.cancel(connection)
 
     @contextmanager
     def on(self, connection: Connection) -> Iterator[None]:
@@ -148,6 +153,7 @@ class Database:
             tcp_user_timeout=30_000,  # a network that is gone is noticed where something is under way, too
         )
         self._hosts = Hosts(dsn, connect)
+        self._generation = 0
         self._free: list[Connection] = []
         self._places = Places(size, wait_seconds)
         self.statements = 0  # since the start: what tests hold commands to
@@ -199,16 +205,17 @@ class Database:
                 if won and not connection.closed:
                     by_it.execute("SELECT pg_advisory_unlock(%s)", (key,))
 
-    def cancel(self, backend: int) -> None:
+    def cancel(self, running: Connection) -> None:
         """Ends the statement of another connection. On one of its own: those of the pool may all be as busy. (What
         libpq has for this would hold up every greenlet until PostgreSQL can be reached.)"""
-        connection = self._open()
         try:
-            self._statement(connection, "SELECT pg_cancel_backend(%s)", (backend,), fetch=False)
+            connection = self._hosts.connect(running.address)
+            try:
+                self._statement(connection, "SELECT pg_cancel_backend(%s)", (running.info.backend_pid,), fetch=False)
+            finally:
+                connection.close()
         except psycopg2.Error as error:
             raise meaning(error) from error
-        finally:
-            connection.close()
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
@@ -235,8 +242,9 @@ class Database:
                 else:
                     cursor.execute(sql, params or None)
                 return cursor.fetchall() if fetch else []
-        except psycopg2.errors.ReadOnlySqlTransaction:
-            connection.close()  # the next one may lead to another server, which takes writes
+        except psycopg2.errors.ReadOnlySqlTransaction as error:
+            connection.close()
+            self._leave(str(error).strip())
             raise
 
     def _planned(self, connection: Any, cursor: Any, sql: Prepared, params: Any) -> None:
@@ -292,8 +300,16 @@ class Database:
             return self._free.pop()
         return None
 
+    def _leave(self, because: str) -> None:
+        """The server takes no writes: the next connection may lead to another one that does, and none of those that
+        lead here is used again."""
+        log.warning("PostgreSQL takes no writes", because=because)
+        self._generation += 1
+        self._hosts.leave()
+        self.close()
+
     def _give_back(self, connection: Connection) -> None:
-        if connection.is_spent:
+        if connection.is_spent or connection.generation != self._generation:
             connection.close()
         elif connection.closed:
             # The server went away, or changed: what lies in the pool is most likely as dead as this one.
@@ -302,8 +318,9 @@ class Database:
             self._free.append(connection)
 
     def _open(self) -> Connection:
+        generation = self._generation
         connection: Connection = self._hosts.open()
-        connection.autocommit = True
+        connection.autocommit, connection.generation = True, generation
         return connection
 
 

@@ -14,7 +14,7 @@ from gevent import get_hub, getcurrent
 from psycogreen.gevent import gevent_wait_callback
 from psycopg2 import extensions
 
-from imapd.storage.waiting_threads import CONNECTED
+from imapd.storage.waiting import CONNECTED
 
 SWEEP_SECONDS = 0.5
 AT_ONCE_SECONDS = 0.00007

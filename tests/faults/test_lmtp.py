@@ -7,11 +7,13 @@ import shutil
 import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from imapd.storage.pool import Database
 from tests.faults.beside import Beside
 from tests.faults.conftest import USERS, new_node
 from tests.running.client import Closed
@@ -154,6 +156,34 @@ def test_a_database_that_stands_still(node: Node, services: Embedded) -> None:
             for pid in reversed(everybody):
                 os.kill(pid, signal.SIGCONT)
         eventually(lambda: lmtp.deliver(LETTER, USERS[5])[0].startswith("250 "), 20)
+
+
+def is_healthy(node: Node) -> bool:
+    """Raises OSError where it is not."""
+    with urllib.request.urlopen(f"http://{node.host}:{node.http_port}/health", timeout=10) as answer:
+        return bool(answer.status == 200)
+
+
+def test_a_server_that_stands_still_for_ever_costs_no_thread(node: Node, services: Embedded) -> None:
+    """As where it has hung, and another one has taken over: what waits for it gives up, and goes on there."""
+    node.kill_all()
+    node.configure({"lmtp": {"threads": 1}})
+    node.start()
+    with Lmtp(node.lmtp_port, timeout_seconds=90) as lmtp:
+        eventually(lambda: is_healthy(node), 10)
+        assert lmtp.deliver(LETTER, USERS[5])[0].startswith("250 ")
+        asked = "SELECT pid FROM pg_stat_activity WHERE application_name IN ('imapd lmtp', 'imapd health')"
+        backends = [pid for (pid,) in Database(services.dsn, 1).rows(asked)]
+        assert len(backends) == 2
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            assert lmtp.deliver(LETTER, USERS[5])[0].startswith("451 4.3.0 ")
+            eventually(lambda: lmtp.deliver(LETTER, USERS[5])[0].startswith("250 "), 30)
+            eventually(lambda: is_healthy(node), 30)
+        finally:
+            for pid in backends:
+                os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("size", [100, 1_000_000])

@@ -4,13 +4,20 @@
 import socket
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from imapd import errors
-from imapd.storage.hosts import by_address
+from imapd.storage import health
+from imapd.storage.hosts import Hosts, each_address, each_host
 from imapd.storage.pool import Database
+from tests.running.server import eventually
 from workers.embedded import Embedded
 
 # In a process that gevent has patched, in one that has threads, and in a plain one.
@@ -19,7 +26,7 @@ import sys
 if sys.argv[1] == "greenlets":
     import gevent.monkey
     gevent.monkey.patch_all()
-    from imapd.storage.waiting import wait_at_most
+    from imapd.storage.waiting_greenlets import wait_at_most
     wait_at_most(2, 10)
 elif sys.argv[1] == "threads":
     from imapd.storage.waiting_threads import wait_at_most
@@ -57,18 +64,74 @@ assert ("does not answer" in said or "timeout expired" in said) and "/nowhere" i
 @pytest.mark.parametrize("kind", ["greenlets", "threads", "plain"])
 def test_a_host_that_is_silent_keeps_nobody_from_the_next_one(services: Embedded, kind: str) -> None:
     command = [sys.executable, "-c", SILENT_FIRST, kind, services.dsn]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert not done.stderr and done.returncode == 0
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("another host of PostgreSQL is asked") == 1
 
 
-def test_one_that_may_not_be_written_to_is_passed_over(services: Embedded) -> None:
-    """As libpq does it where target_session_attrs says so: a standby answers, and is not what is wanted."""
+class Connections:
+    """What connect() is asked, and the connections that it makes: to those hosts that are there."""
+
+    def __init__(self, *there: str):
+        self.there = set(there)
+        self.asked: list[str] = []
+
+    def __call__(self, dsn: str) -> Any:
+        host = parse_dsn(dsn)["host"]
+        self.asked.append(host)
+        if host not in self.there:
+            raise psycopg2.OperationalError(f"{host} says no")
+        return SimpleNamespace()
+
+
+def test_who_has_answered_is_asked_first() -> None:
+    connect = Connections("10.0.0.2", "10.0.0.3")
+    hosts = Hosts("host=10.0.0.1,10.0.0.2,10.0.0.3", connect)
+    for _ in range(2):
+        assert parse_dsn(hosts.open().address)["host"] == "10.0.0.2"
+    assert connect.asked == ["10.0.0.1", "10.0.0.2", "10.0.0.2"]
+    connect.there, connect.asked = {"10.0.0.1"}, []
+    hosts.open()
+    assert connect.asked == ["10.0.0.2", "10.0.0.1"]
+    connect.there, connect.asked = {"10.0.0.3"}, []
+    hosts.leave()
+    hosts.open()
+    assert connect.asked == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    connect.there, connect.asked = set(), []
+    with pytest.raises(errors.Unavailable) as failed:
+        hosts.open()
+    assert str(failed.value.__cause__).splitlines() == [f"10.0.0.{n} says no" for n in (3, 1, 2)]
+
+
+def test_a_server_that_has_become_one_to_read_from_is_left(services: Embedded) -> None:
     real = parse_dsn(services.dsn)
-    standby = Database(make_dsn(**{**real, "target_session_attrs": "standby"}), 1)
-    with pytest.raises(errors.Unavailable):
-        standby.row("SELECT 1")
-    hosts = make_dsn(**{**real, "host": f"/nowhere,{real['host']}", "target_session_attrs": "read-write"})
-    assert Database(hosts, 1).row("SELECT 1") == (1,)
+    admin = Database(services.dsn, 1)
+    admin.execute("CREATE TABLE left_behind (n int)")
+    with Embedded(services.data / "other") as other:
+        first = parse_dsn(other.dsn)["host"]
+        dsn = make_dsn(**{**real, "host": f"{first},{real['host']}"})
+        database, watched = Database(dsn, 2), Database(dsn, 1)
+        where = "SHOW unix_socket_directories"
+        with database.transaction() as one, database.transaction() as two:
+            assert one.row(where) == two.row(where) == (first,)
+        health.check(watched)
+        Database(other.dsn, 1).execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        Database(other.dsn, 1).execute("SELECT pg_reload_conf()")
+        with database.transaction() as still:
+            assert still.row(where) == (first,)
+            eventually(lambda: database.row("SHOW transaction_read_only") == ("on",), 10)
+            with pytest.raises(errors.Unavailable):
+                database.execute("CREATE TABLE nothing (n int)")
+            database.execute("INSERT INTO left_behind VALUES (1)")
+            assert still.row(where) == (first,)
+        assert database.row(where) == (real["host"],)
+        with database.transaction() as one, database.transaction() as two:
+            assert one.row(where) == two.row(where) == (real["host"],)
+        with pytest.raises(errors.Unavailable) as unhealthy:
+            health.check(watched)
+        assert "takes no writes" in str(unhealthy.value.__cause__)
+        health.check(watched)
+    admin.execute("DROP TABLE left_behind")
 
 
 @pytest.fixture
@@ -84,7 +147,14 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def places(dsn: str) -> list[dict[str, str]]:
-    return [{name: value for name, value in parse_dsn(each).items() if name != "dbname"} for each in by_address(dsn)]
+    addresses = []
+    for host in each_host(dsn):
+        with suppress(OSError):
+            addresses += each_address(host)
+    shown = [parse_dsn(each) for each in addresses]
+    wanted = {each.pop("target_session_attrs", "any") for each in shown}
+    assert wanted == ({"read-write"} if "," in dsn else {"any"})
+    return [{name: value for name, value in each.items() if name != "dbname"} for each in shown]
 
 
 @pytest.mark.usefixtures("known")
@@ -97,7 +167,7 @@ def places(dsn: str) -> list[dict[str, str]]:
         ("host=::1 port=5433", [{"host": "::1", "port": "5433"}]),
         ("host=db1 hostaddr=10.9.9.9", [{"host": "db1", "hostaddr": "10.9.9.9"}]),
         ("hostaddr=10.9.9.9,10.9.9.8", [{"hostaddr": "10.9.9.9"}, {"hostaddr": "10.9.9.8"}]),
-        ("host=,10.0.0.9 port=,5433", [{}, {"host": "10.0.0.9", "port": "5433"}]),
+        ("host=,10.0.0.9 port=,5433", [{"host": "", "port": ""}, {"host": "10.0.0.9", "port": "5433"}]),
         (
             "host=db1,gone,db2 port=5433",
             [
@@ -122,7 +192,8 @@ def test_hosts_are_looked_up_before_libpq_would(dsn: str, found: list[dict[str, 
 
 @pytest.mark.usefixtures("known")
 def test_what_cannot_be_is_said() -> None:
-    for dsn, why in (("host=gone,away dbname=x", None), ("host=10.0.0.1,10.0.0.2,10.0.0.3 port=1,2", "port numbers")):
+    assert "standby" in each_host("host=a,b target_session_attrs=standby")[0]
+    for dsn, why in (("host=gone,away dbname=x", "away: "), ("host=10.0.0.1,10.0.0.2,10.0.0.3 port=1,2", "port numbers")):
         with pytest.raises(errors.Unavailable) as failed:
             Database(dsn).rows("SELECT 1")
-        assert why is None or why in str(failed.value.__cause__)
+        assert why in str(failed.value.__cause__)

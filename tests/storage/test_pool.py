@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The pool where PostgreSQL is not as it should be: nobody waits for ever, and what is broken is not used again."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from imapd import errors
-from imapd.storage import health
 from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
 from imapd.storage.prepared import Prepared
+from tests.running.server import eventually
 from tests.running.together import together
 from workers.embedded import Embedded
 
@@ -23,7 +24,7 @@ import sys
 if sys.argv[1] == "greenlets":
     import gevent.monkey
     gevent.monkey.patch_all()
-    from imapd.storage.waiting import wait_at_most
+    from imapd.storage.waiting_greenlets import wait_at_most
 else:
     from imapd.storage.waiting_threads import wait_at_most
 import os, signal, socket, time
@@ -69,7 +70,7 @@ import gevent.monkey
 gevent.monkey.patch_all()
 import sys
 import gevent
-from imapd.storage import waiting
+from imapd.storage import waiting_greenlets as waiting
 from imapd.storage.pool import Database
 from imapd.storage.prepared import Prepared
 
@@ -100,7 +101,7 @@ gevent.monkey.patch_all()
 import os, signal, sys, time
 import gevent
 from imapd.errors import Unavailable
-from imapd.storage import waiting
+from imapd.storage import waiting_greenlets as waiting
 from imapd.storage.pool import Database
 
 patience = []
@@ -239,14 +240,38 @@ def test_what_a_migration_has_changed_is_planned_anew(services: Embedded) -> Non
         assert tx.rows(statement) == [(2,)]
 
 
+# An operator who has seen enough.
+STOPPED = """
+import sys
+from imapd.storage.pool import Database
+from imapd.storage.waiting_threads import wait_at_most
+wait_at_most(5, 60)
+print("begun", flush=True)
+try:
+    Database(sys.argv[1], 1).execute("INSERT INTO stopped SELECT 1 FROM pg_sleep(1)")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_what_ctrl_c_ends_is_not_done(database: Database, services: Embedded) -> None:
+    database.execute("CREATE TABLE stopped (n int)")
+    command = [sys.executable, "-c", STOPPED, services.dsn]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as operator:
+        assert operator.stdout and operator.stdout.readline() == "begun\n"
+        asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO stopped%' AND state = 'active'"
+        eventually(lambda: database.row(asleep), 10)
+        operator.send_signal(signal.SIGINT)
+        assert operator.stdout.read() == "stopped\n"
+    eventually(lambda: not database.row(asleep), 10)
+    assert database.rows("SELECT FROM stopped") == []
+    database.execute("DROP TABLE stopped")
+
+
 def test_a_server_that_takes_no_writes_is_left(database: Database) -> None:
-    database.execute("CREATE TABLE written (n int)")
+    database.execute("DROP TABLE IF EXISTS written; CREATE TABLE written (n int)")
     for deed in (database.execute, tried_again(lambda sql: in_transaction(database, sql))):
-        health.check(database)
         database.execute("SET default_transaction_read_only = on")  # as on a standby, until somebody connects anew
-        with pytest.raises(errors.Unavailable, match="cannot be reached") as unhealthy:
-            health.check(database)
-        assert "takes no writes" in str(unhealthy.value.__cause__)
         with pytest.raises(errors.Unavailable):
             deed("INSERT INTO written VALUES (1)")
         assert database.rows("SELECT FROM written") == []
