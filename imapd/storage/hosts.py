@@ -35,13 +35,13 @@ class Hosts:
             try:
                 addresses = each_address(host)
             except OSError as error:
-                failures.append(f"{parse_dsn(host)['host']}: {error}")
+                failures.append(_said(host, error))
                 continue
             for address in _with_first(address_answered, addresses):
                 try:
                     connection = self.connect(address)
                 except psycopg2.OperationalError as error:
-                    failures.append(str(error).strip())
+                    failures.append(_said(address, error))
                     continue
                 if failures:
                     log.warning("another host of PostgreSQL is asked", because="; ".join(failures))
@@ -55,13 +55,18 @@ class Hosts:
         self._answered = ("", "")
 
 
+def _said(dsn: str, error: Exception) -> str:
+    host, said = parse_dsn(dsn).get("host", ""), " ".join(str(error).split())
+    return f"{host}: {said}" if host else said
+
+
 def _with_first(first: str, dsns: list[str]) -> list[str]:
     return sorted(dsns, key=lambda dsn: dsn != first)
 
 
 def each_host(dsn: str) -> list[str]:
-    """A DSN for each host that this one names, in its order. Of several, one that takes no writes is none of them, if
-    the DSN does not say otherwise: that is a standby."""
+    """A DSN for each host that this one names, in its order. Of several, a standby, which takes no writes, is passed
+    over where the DSN does not say otherwise."""
     parameters = parse_dsn(dsn)
     columns = [parameters.get(name, "").split(",") for name in PLACE]
     number = max(map(len, columns))

@@ -80,7 +80,7 @@ class Connections:
         host = parse_dsn(dsn)["host"]
         self.asked.append(host)
         if host not in self.there:
-            raise psycopg2.OperationalError(f"{host} says no")
+            raise psycopg2.OperationalError("no\n\tnot now\n")
         return SimpleNamespace()
 
 
@@ -100,7 +100,7 @@ def test_who_has_answered_is_asked_first() -> None:
     connect.there, connect.asked = set(), []
     with pytest.raises(errors.Unavailable) as failed:
         hosts.open()
-    assert str(failed.value.__cause__).splitlines() == [f"10.0.0.{n} says no" for n in (3, 1, 2)]
+    assert str(failed.value.__cause__).splitlines() == [f"10.0.0.{n}: no not now" for n in (3, 1, 2)]
 
 
 def test_a_server_that_has_become_one_to_read_from_is_left(services: Embedded) -> None:
