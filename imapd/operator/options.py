@@ -15,8 +15,6 @@ from imapd.errors import MailError, Unavailable
 from imapd.storage import addresses
 from imapd.storage.pool import Database
 from imapd.storage.schema import require_current
-from imapd.storage.waiting import GRACE_SECONDS, LONGEST_SECONDS
-from imapd.storage.waiting_threads import wait_at_most
 
 CONFIG_BESIDE_CODE = Path(__file__).resolve().parent.parent.parent / "config" / "imapd.yaml"
 CONFIG_OF_SYSTEM = Path("/etc/imapd/imapd.yaml")
@@ -118,7 +116,6 @@ changing_access = changing("rights")
 
 def _run(function: Callable[..., Any], loaded: settings.Settings, options: dict[str, Any]) -> Any:
     database = loaded.database
-    wait_at_most(database.connect_timeout_seconds, LONGEST_SECONDS + GRACE_SECONDS)
     require_current(database.dsn)
     pool = Database(
         database.dsn, 1, application_name="imapd operator",

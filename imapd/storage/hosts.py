@@ -34,7 +34,7 @@ class Hosts:
         for host in _with_first(host_answered, each_host(self._dsn)):
             try:
                 addresses = each_address(host)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 failures.append(_said(host, error))
                 continue
             for address in _with_first(address_answered, addresses):
@@ -44,7 +44,7 @@ class Hosts:
                     failures.append(_said(address, error))
                     continue
                 if failures:
-                    log.warning("another host of PostgreSQL is asked", because="; ".join(failures))
+                    log.warning("another host of PostgreSQL has answered", because="; ".join(failures))
                 self._answered = host, address
                 connection.address = address
                 return connection

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
+from psycopg2.extensions import make_dsn
 
 from imapd import errors, log
 from imapd.storage.hosts import Hosts
@@ -209,7 +210,7 @@ class Database:
         """Ends the statement of another connection. On one of its own: those of the pool may all be as busy. (What
         libpq has for this would hold up every greenlet until PostgreSQL can be reached.)"""
         try:
-            connection = self._hosts.connect(running.address)
+            connection = self._hosts.connect(make_dsn(running.address, target_session_attrs="any"))
             try:
                 self._statement(connection, "SELECT pg_cancel_backend(%s)", (running.info.backend_pid,), fetch=False)
             finally:
@@ -244,7 +245,8 @@ class Database:
                 return cursor.fetchall() if fetch else []
         except psycopg2.errors.ReadOnlySqlTransaction as error:
             connection.close()
-            self._leave(str(error).strip())
+            if connection.generation == self._generation:  # else its server has been left
+                self._leave(str(error).strip())
             raise
 
     def _planned(self, connection: Any, cursor: Any, sql: Prepared, params: Any) -> None:
@@ -286,7 +288,9 @@ class Database:
         """The one used last, of those that have planned the statement: the first time costs some milliseconds. None
         where none is free, or what was free has been ended by a server that stopped or began anew."""
         while (connection := self._pick(sql)) is not None:
-            if connection.is_there():
+            if connection.generation != self._generation:
+                connection.close()
+            elif connection.is_there():
                 return connection
         return None
 

@@ -13,4 +13,4 @@ GRACE_SECONDS = 10
 """PostgreSQL ends a statement by itself; one that has not come back so long after that never will."""
 
 LONGEST_SECONDS = 3600
-"""A statement of maintenance or of an operator: a look at all messages may take so long."""
+"""A statement of maintenance: a look at all messages may take so long."""

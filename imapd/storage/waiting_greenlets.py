@@ -2,7 +2,7 @@
 """How greenlets wait for PostgreSQL: the others have their turn meanwhile, and nobody waits for ever.
 
 Only for processes that gevent has patched, and in them for the thread of the hub alone; libpq's own connect_timeout
-counts for none of their connections. In all others, see waiting_threads.py.
+counts for none of their connections. For the other processes of a server, see waiting_threads.py.
 """
 
 from os import sched_yield

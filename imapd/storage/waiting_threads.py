@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How threads wait for PostgreSQL, in processes that gevent has not patched: not for ever, and Ctrl-C ends it."""
+"""How threads wait for PostgreSQL, in processes of a server that gevent has not patched: not for ever."""
 
 import select
 from functools import partial
@@ -24,12 +24,8 @@ def wait_at_most(connect_seconds: float, answer_seconds: float) -> None:
 def _wait(connect_seconds: float, answer_seconds: float, connection: Any) -> None:
     """The wait callback of psycopg2."""
     until = monotonic() + (answer_seconds if connection.status in CONNECTED else connect_seconds)
-    try:
-        while (state := connection.poll()) != extensions.POLL_OK:
-            poll = select.poll()
-            poll.register(connection.fileno(), EVENTS[state])
-            if not poll.poll(max(0, until - monotonic()) * 1000):
-                raise psycopg2.OperationalError("PostgreSQL does not answer")
-    except KeyboardInterrupt:
-        connection.cancel()  # the server would go on, and what nobody waits for would be done
-        raise
+    while (state := connection.poll()) != extensions.POLL_OK:
+        poll = select.poll()
+        poll.register(connection.fileno(), EVENTS[state])
+        if not poll.poll(max(0, until - monotonic()) * 1000):
+            raise psycopg2.OperationalError("PostgreSQL does not answer")

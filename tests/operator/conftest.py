@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from psycopg2 import extensions
 
 from imapd.operator.command import main
 from imapd.storage.pool import Database
@@ -25,13 +24,6 @@ class Outcome:
 
 
 Imapd = Callable[..., Outcome]
-
-
-@pytest.fixture(autouse=True)
-def waits_as_before() -> Iterator[None]:
-    """A command says for its whole process how long it waits; here that is the process of the tests."""
-    yield
-    extensions.set_wait_callback(None)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The pool where PostgreSQL is not as it should be: nobody waits for ever, and what is broken is not used again."""
 
-import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ import pytest
 from imapd import errors
 from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
 from imapd.storage.prepared import Prepared
-from tests.running.server import eventually
 from tests.running.together import together
 from workers.embedded import Embedded
 
@@ -238,34 +236,6 @@ def test_what_a_migration_has_changed_is_planned_anew(services: Embedded) -> Non
         tx.rows(statement)
     with database.transaction() as tx:
         assert tx.rows(statement) == [(2,)]
-
-
-# An operator who has seen enough.
-STOPPED = """
-import sys
-from imapd.storage.pool import Database
-from imapd.storage.waiting_threads import wait_at_most
-wait_at_most(5, 60)
-print("begun", flush=True)
-try:
-    Database(sys.argv[1], 1).execute("INSERT INTO stopped SELECT 1 FROM pg_sleep(1)")
-except KeyboardInterrupt:
-    print("stopped")
-"""
-
-
-def test_what_ctrl_c_ends_is_not_done(database: Database, services: Embedded) -> None:
-    database.execute("CREATE TABLE stopped (n int)")
-    command = [sys.executable, "-c", STOPPED, services.dsn]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as operator:
-        assert operator.stdout and operator.stdout.readline() == "begun\n"
-        asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO stopped%' AND state = 'active'"
-        eventually(lambda: database.row(asleep), 10)
-        operator.send_signal(signal.SIGINT)
-        assert operator.stdout.read() == "stopped\n"
-    eventually(lambda: not database.row(asleep), 10)
-    assert database.rows("SELECT FROM stopped") == []
-    database.execute("DROP TABLE stopped")
 
 
 def test_a_server_that_takes_no_writes_is_left(database: Database) -> None:
