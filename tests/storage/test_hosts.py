@@ -103,6 +103,12 @@ def test_who_has_answered_is_asked_first() -> None:
     assert str(failed.value.__cause__).splitlines() == [f"10.0.0.{n}: no not now" for n in (3, 1, 2)]
 
 
+def both_are_read_only(database: Database) -> bool:
+    """Both of its connections: a transaction is what its server was when it began."""
+    with database.transaction() as one, database.transaction() as two:
+        return [each.row("SHOW transaction_read_only") for each in (one, two)] == [("on",)] * 2
+
+
 def test_a_server_that_has_become_one_to_read_from_is_left(services: Embedded) -> None:
     real = parse_dsn(services.dsn)
     admin = Database(services.dsn, 1)
@@ -117,9 +123,9 @@ def test_a_server_that_has_become_one_to_read_from_is_left(services: Embedded) -
         health.check(watched)
         Database(other.dsn, 1).execute("ALTER SYSTEM SET default_transaction_read_only = on")
         Database(other.dsn, 1).execute("SELECT pg_reload_conf()")
+        eventually(lambda: both_are_read_only(database), 10)
         with pytest.raises(errors.Unavailable), database.transaction() as still:
             assert still.row(where) == (first,)
-            eventually(lambda: database.row("SHOW transaction_read_only") == ("on",), 10)
             with pytest.raises(errors.Unavailable):
                 database.execute("CREATE TABLE nothing (n int)")
             database.execute("INSERT INTO left_behind VALUES (1)")
