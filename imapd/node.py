@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import gevent.threadpool
 
+from imapd import errors
 from imapd.audit import Audit
 from imapd.auth.authenticate import Authenticator, Identity
 from imapd.auth.hashing import HashingThreads
@@ -28,7 +29,7 @@ from imapd.mail.review import Review
 from imapd.mail.turns import Turns
 from imapd.metrics import Metrics
 from imapd.settings import Settings
-from imapd.storage.blobs import BlobStore
+from imapd.storage.blobs import BlobStore, Start, Wait
 from imapd.storage.pool import Database
 from imapd.storage.rehearsal import rehearse
 
@@ -44,7 +45,7 @@ STORE_THREADS = 8
 
 @dataclass(slots=True)
 class Node:
-    """offload(function, *args): runs a call that would hold up the hub on a native thread, and waits for it.
+    """start(function, *args): begins a call that would hold up the hub on a native thread.
     served: what was started, and is stopped in the opposite order."""
 
     settings: Settings
@@ -58,15 +59,15 @@ class Node:
     indexes: Indexes
     audit: Audit
     searches: Turns
-    offload: Callable[..., Any]
+    start: Start
     started: list[Any]
 
     @classmethod
     def open(cls, settings: Settings, metrics: Metrics) -> Node:
         """Connects to nothing yet: a worker starts while PostgreSQL or Redis are away."""
         database = open_database(settings)
-        offload = _offload_to(gevent.threadpool.ThreadPool(STORE_THREADS))
-        blobs = BlobStore(settings.blobs.path, offload)
+        start = start_on(gevent.threadpool.ThreadPool(STORE_THREADS))
+        blobs = BlobStore(settings.blobs.path, start)
         pubsub = PubSub(settings.redis.url)
         control = Control(pubsub)
         wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
@@ -91,8 +92,12 @@ class Node:
         indexes = Indexes(database, wakeups)
         return cls(
             settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit,
-            Turns(settings.limits.searches_per_user), offload, started,
+            Turns(settings.limits.searches_per_user), start, started,
         )  # fmt: skip
+
+    def offload(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """A call that would hold up the hub is made on a native thread, and waited for."""
+        return self.start(function, *arguments)()
 
     def close(self) -> None:
         for service in reversed(self.started):
@@ -135,19 +140,28 @@ def open_database(settings: Settings, size: int | None = None) -> Database:
     )
 
 
-def _offload_to(threads: gevent.threadpool.ThreadPool) -> Callable[..., Any]:
-    """offload(function, *arguments). An exception travels as a value: the pool would print it on its way."""
+def start_on(threads: gevent.threadpool.ThreadPool) -> Start:
+    """Starts calls on native threads, for who waits in the hub."""
 
     def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+        """An exception travels as a value: the pool would print it on its way."""
         try:
             return function(*arguments), None
         except BaseException as error:
             return None, error
 
-    def offload(function: Callable[..., Any], *arguments: Any) -> Any:
-        result, error = threads.apply(outcome, (function, arguments))
-        if error is not None:
-            raise error
-        return result
+    def start(function: Callable[..., Any], *arguments: Any) -> Wait:
+        started = threads.spawn(outcome, function, arguments)
 
-    return offload
+        def wait(seconds: float | None = None) -> Any:
+            started.wait(seconds)
+            if not started.ready():
+                raise errors.Unavailable
+            result, error = started.get()
+            if error is not None:
+                raise error
+            return result
+
+        return wait
+
+    return start

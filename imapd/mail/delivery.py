@@ -115,7 +115,18 @@ def _append(
         known = append_known(node, organization_id, digests[0], drafts[0].literal.size, filing)
         if known:
             return known
+    # What lies in memory is soon on the disk: the row can wait for that, and who else wants the folder for the row.
+    on_disk = None
+    if len(drafts) == 1 and drafts[0].literal.spool is None:
+        on_disk = node.blobs.begin_put(organization_id, digests[0], drafts[0].literal.data)
     parsed = _all_parsed(node, drafts, digests)
+    if on_disk is None:
+        _keep(node, organization_id, drafts, digests)
+    return contents.append(node.database, organization_id, parsed, filing, on_disk)
+
+
+def _keep(node: Node, organization_id: int, drafts: Sequence[Draft], digests: Sequence[bytes]) -> None:
+    """The octets are on the disk when this returns."""
     small = [
         (digest, draft.literal.data)
         for digest, draft in zip(digests, drafts, strict=True)
@@ -126,7 +137,6 @@ def _append(
     for draft in drafts:
         if draft.literal.spool is not None:
             node.blobs.keep(organization_id, draft.literal.spool)
-    return contents.append(node.database, organization_id, parsed, filing)
 
 
 def append_known(

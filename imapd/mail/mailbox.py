@@ -22,8 +22,8 @@ from imapd.mail.sort import Criterion
 from imapd.mail.thread import Threads
 from imapd.mail.tracker import NOTHING, Told, Tracker
 from imapd.storage import contents, messages
+from imapd.storage.connection import Running
 from imapd.storage.messages import FlagChange, View
-from imapd.storage.pool import Running
 
 if TYPE_CHECKING:
     from imapd.mail.account import Account, Appended, Draft

@@ -31,15 +31,18 @@ KEPT = 0o400
 
 NOT_KEPT = 0o600
 
+LONGEST_HELD_SECONDS = 20.0
+"""So long a message may wait for the disk with its row written and its folder locked."""
+
 FRESH = stat.S_ISVTX
 """In the mode of a directory that nobody but the server comes to: its own name may not be on the disk yet."""
 
-Offload = Callable[..., Any]
-"""Runs a blocking call off the hub: offload(function, *args)."""
+Wait = Callable[..., Any]
+"""Waits for what was started, at most for so long: wait(seconds=None). Gives its result or raises its error, each time;
+errors.Unavailable where it is not done by then."""
 
-
-def here(function: Callable[..., Any], *args: Any) -> Any:
-    return function(*args)
+Start = Callable[..., Wait]
+"""Starts a blocking call off the hub: start(function, *args)."""
 
 
 class Spool:
@@ -104,12 +107,13 @@ class Spool:
 
 
 class BlobStore:
-    """Blobs on a file system. Raises errors.Unavailable where it cannot write, errors.Corrupt where it cannot read."""
+    """Blobs on a file system. Raises errors.Unavailable where it cannot write, errors.Corrupt where it cannot read.
+    start: None where there is no hub that a blocking call would hold up."""
 
-    def __init__(self, path: str | Path, offload: Offload = here):
+    def __init__(self, path: str | Path, start: Start | None = None):
         self.root = Path(path)
         self._root = os.path.abspath(path)
-        self._offload = offload
+        self._start = start
         self._incoming = os.path.join(self._root, "incoming")
         self._known: set[str] = set()  # directories that are there, and on the disk
         self._at_a_stretch = 0
@@ -129,6 +133,13 @@ class BlobStore:
             return _mode_of_used(self._path(organization_id, sha256), size) == KEPT
         except OSError as error:
             raise errors.Unavailable from error
+
+    def begin_put(self, organization_id: int, sha256: bytes, octets: bytes) -> Callable[[], object] | None:
+        """Begins to keep octets; they are on the disk when what this returns has returned. None where nobody would do
+        that beside the caller: then nothing has begun."""
+        if self._start is None:
+            return None
+        return partial(self._start(self._put, [(self._path(organization_id, sha256), octets)]), LONGEST_HELD_SECONDS)
 
     def put(self, organization_id: int, blobs: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps octets, each given as (sha256, octets). They are on the disk when this returns."""
@@ -182,6 +193,9 @@ class BlobStore:
 
     def remove(self, organization_id: int, sha256: bytes) -> None:
         Path(self._path(organization_id, sha256)).unlink(missing_ok=True)
+
+    def _offload(self, function: Callable[..., Any], *args: Any) -> Any:
+        return function(*args) if self._start is None else self._start(function, *args)()
 
     def _read(self, handle: int, offset: int, length: int) -> bytes:
         """What lies in the page cache at once, the rest off the hub."""

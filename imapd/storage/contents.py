@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Contents: one row per distinct body within an organisation. Putting them in with their messages, and asking them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from psycopg2 import extensions
 
+from imapd.storage.connection import Running
 from imapd.storage.folders import Named
 from imapd.storage.messages import Appended, View
-from imapd.storage.pool import Database, Running
+from imapd.storage.pool import Database
 from imapd.storage.prepared import Prepared
 
 
@@ -127,16 +128,23 @@ class Filing:
     replaced: tuple[View, int] | None = None
 
 
-def append(database: Database, organization_id: int, contents: Sequence[Any], filing: Filing) -> Appended:
-    """Puts parsed contents into a folder, in order. The octets must lie in the blob store.
+def append(
+    database: Database,
+    organization_id: int,
+    contents: Sequence[Any],
+    filing: Filing,
+    on_disk: Callable[[], object] | None = None,
+) -> Appended:
+    """Puts parsed contents into a folder, in order. The octets must lie in the blob store, or do so once on_disk() has
+    returned: nobody sees the messages before.
 
-    Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done.
+    Raises errors.NoTarget, OverQuota, LimitReached, Expunged, and what on_disk() raises: then nothing is done.
     """
     if len(contents) == 1:
         kept, parsed = ONE, {name: getattr(contents[0], name) for name in TYPES}
     else:
         kept, parsed = SEVERAL, {name: [getattr(content, name) for content in contents] for name in TYPES}
-    row = _append(database, organization_id, kept, parsed, filing)
+    row = _append(database, organization_id, kept, parsed, filing, on_disk)
     assert row
     return Appended(*row)
 
@@ -149,7 +157,12 @@ def append_known(database: Database, organization_id: int, sha256: bytes, filing
 
 
 def _append(
-    database: Database, organization_id: int, kept: str, given: dict[str, Any], filing: Filing
+    database: Database,
+    organization_id: int,
+    kept: str,
+    given: dict[str, Any],
+    filing: Filing,
+    on_disk: Callable[[], object] | None = None,
 ) -> tuple[Any, ...] | None:
     params = dict(
         given,
@@ -171,7 +184,7 @@ def _append(
         view, params["replaced"] = filing.replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
     statement = _append_statement(kept, filing.reader is not None, filing.replaced is not None)
-    return database.row(statement, params)
+    return database.row_held(statement, params, on_disk) if on_disk else database.row(statement, params)
 
 
 def columns(

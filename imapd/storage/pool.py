@@ -14,10 +14,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import psycopg2
 import psycopg2.errors
-import psycopg2.extensions
 from psycopg2.extensions import make_dsn
 
 from imapd import errors, log
+from imapd.storage.connection import Connection, Running
 from imapd.storage.hosts import Hosts
 from imapd.storage.places import Places
 from imapd.storage.prepared import Prepared
@@ -55,63 +55,6 @@ def tried_again(deed: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
         raise AssertionError("the loop returns or raises")
 
     return tried
-
-
-class Connection(psycopg2.extensions.connection):
-    """Knows what it has planned, and whether it may be used again."""
-
-    asked: Prepared | None = None
-    """What it is answering; storage/waiting_greenlets.py wants to know."""
-
-    address = ""
-    """The DSN that it was opened with."""
-
-    generation = 0
-    """How many servers had been left before it was opened."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.prepared: set[str] = set()
-        self.is_spent = False
-
-    def is_there(self) -> bool:
-        """Whether the server has not said goodbye while nobody used it. Asks nobody, and closes what has ended."""
-        try:
-            self.poll()  # reads a goodbye
-            self.poll()  # finds that there is nobody any more
-        except psycopg2.Error:
-            self.close()
-            return False
-        return True
-
-
-class Running:
-    """A statement that somebody else may call off, before it begins or while it runs."""
-
-    __slots__ = ("_connection", "is_called_off")
-
-    def __init__(self) -> None:
-        self._connection: Connection | None = None
-        self.is_called_off = False
-
-    def call_off(self, database: "Database") -> None:
-        """Nobody wants its answer any more: it ends with errors.InUse."""
-        self.is_called_off = True
-        if (connection := self._connection) is not None:
-            database.cancel(connection)
-
-    @contextmanager
-    def on(self, connection: Connection) -> Iterator[None]:
-        """It runs on this connection."""
-        if self.is_called_off:
-            raise errors.InUse
-        self._connection = connection
-        try:
-            yield
-        finally:
-            self._connection = None
-            # The word may arrive only now, and would end what somebody else has begun on it.
-            connection.is_spent = self.is_called_off
 
 
 class Database:
@@ -172,6 +115,12 @@ class Database:
         """One statement whose rows, if any, nobody wants."""
         self._run(sql, params, fetch=False)
 
+    def row_held(self, sql: Sql, params: Sequence[Any] | dict[str, Any], until: Callable[[], object]) -> Row | None:
+        """The row of one statement that answers with a short one, or None; committed once until() has returned, one
+        round trip later. What that raises undoes it. Where the statement is tried again, until() is called again."""
+        rows = self._run(sql, params, fetch=True, until=until)
+        return rows[0] if rows else None
+
     @contextmanager
     def transaction(self) -> Iterator["Transaction"]:
         """A transaction over several statements; nothing may wait for a client inside."""
@@ -184,11 +133,7 @@ class Database:
                 except psycopg2.Error as error:
                     raise meaning(error) from error
             except BaseException:
-                if not connection.closed:
-                    try:
-                        connection.rollback()
-                    except psycopg2.Error:  # a server that is gone has undone it; what is raised is why
-                        connection.close()
+                _undo(connection, connection.rollback)
                 raise
             finally:
                 if not connection.closed:
@@ -223,10 +168,19 @@ class Database:
         while connection := self._pick(""):
             connection.close()
 
-    def _run(self, sql: Sql, params: Any, fetch: bool, running: Running | None = None) -> list[Row]:
+    def _run(
+        self,
+        sql: Sql,
+        params: Any,
+        fetch: bool,
+        running: Running | None = None,
+        until: Callable[[], object] | None = None,
+    ) -> list[Row]:
         for attempt in range(ATTEMPTS):
             try:
                 with self._connection(sql) as connection, running.on(connection) if running else nullcontext():
+                    if until is not None:
+                        return self._held(connection, sql, params, until)
                     return self._statement(connection, sql, params, fetch)
             except psycopg2.Error as error:
                 if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
@@ -234,14 +188,27 @@ class Database:
                 time.sleep(FIRST_PAUSE_SECONDS * 3**attempt)
         raise AssertionError("the loop returns or raises")
 
-    def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool) -> list[Row]:
+    def _held(self, connection: Connection, sql: Sql, params: Any, until: Callable[[], object]) -> list[Row]:
+        """BEGIN goes along. libpq waits for all answers once it has the first, and others have no turn: it must be one
+        that PostgreSQL sends in one go."""
+        try:
+            rows = self._statement(connection, sql, params, fetch=True, begin="BEGIN; ")
+            until()
+            self._statement(connection, "COMMIT", (), fetch=False)
+        except Exception:
+            _undo(connection, partial(self._statement, connection, "ROLLBACK", (), fetch=False))
+            raise
+        return rows
+
+    def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool, begin: str = "") -> list[Row]:
+        """begin: what is sent before it, on the same way."""
         self.statements += 1
         try:
             with connection.cursor() as cursor:
                 if isinstance(sql, Prepared):
-                    self._planned(connection, cursor, sql, params)
+                    self._planned(connection, cursor, sql, params, begin)
                 else:
-                    cursor.execute(sql, params or None)
+                    cursor.execute(begin + sql, params or None)
                 return cursor.fetchall() if fetch else []
         except psycopg2.errors.ReadOnlySqlTransaction as error:
             connection.close()
@@ -249,14 +216,14 @@ class Database:
                 self._leave(str(error).strip())
             raise
 
-    def _planned(self, connection: Any, cursor: Any, sql: Prepared, params: Any) -> None:
+    def _planned(self, connection: Any, cursor: Any, sql: Prepared, params: Any, begin: str) -> None:
         if sql.name not in connection.prepared:
             cursor.execute(sql.prepare)
             connection.prepared.add(sql.name)
         if connection.autocommit:  # else BEGIN goes first, and would be taken for it
             connection.asked = sql
         try:
-            cursor.execute(sql.execute, sql.values(params) or None)
+            cursor.execute(begin + sql.execute, sql.values(params) or None)
         except psycopg2.errors.FeatureNotSupported:  # PLAN_OUTDATED
             connection.close()
             raise
@@ -326,6 +293,14 @@ class Database:
         connection: Connection = self._hosts.open()
         connection.autocommit, connection.generation = True, generation
         return connection
+
+
+def _undo(connection: Connection, undo: Callable[[], object]) -> None:
+    if not connection.closed:
+        try:
+            undo()
+        except psycopg2.Error:  # a server that is gone has undone it; what is raised is why
+            connection.close()
 
 
 class Transaction:

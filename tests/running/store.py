@@ -3,6 +3,7 @@
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,12 @@ from imapd.storage.pool import Database
 from imapd.storage.schema import migrate
 
 NUMBERS = itertools.count(1)
+THREADS = ThreadPoolExecutor(4)
+
+
+def beside(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """As imapd.node.start_on, for who waits in no hub."""
+    return THREADS.submit(function, *arguments).result
 
 
 class LocalWakeups:
@@ -87,7 +94,7 @@ class Store:
         return SimpleNamespace(
             settings=Settings(),
             database=self.database,
-            blobs=BlobStore(self.blobs),
+            blobs=BlobStore(self.blobs, beside),
             wakeups=wakeups,
             control=SimpleNamespace(publish=lambda kind, id: None),
             indexes=Indexes(self.database, wakeups),

@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -249,11 +250,11 @@ def test_what_was_kept_is_read_back(store: BlobStore) -> None:
 def test_others_have_a_turn_while_much_is_read(tmp_path: Path) -> None:
     turns = []
 
-    def offload(function: Callable[..., Any], *arguments: Any) -> Any:
+    def start(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         turns.append(function)
-        return function(*arguments)
+        return partial(function, *arguments)
 
-    store = BlobStore(tmp_path / "blobs", offload)
+    store = BlobStore(tmp_path / "blobs", start)
     octets = bytes(range(256)) * 4096
     name = hashlib.sha256(octets).digest()
     store.put(1, [(name, octets)])

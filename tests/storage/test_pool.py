@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from imapd import errors
-from imapd.storage.pool import ATTEMPTS, Database, Running, tried_again
+from imapd.storage.connection import Running
+from imapd.storage.pool import ATTEMPTS, Database, tried_again
 from imapd.storage.prepared import Prepared
 from tests.running.together import together
 from workers.embedded import Embedded
@@ -135,6 +137,14 @@ gevent.killall(asleep)
 at_rest(database)
 with gevent.Timeout(0.2, False):
     database.row("SELECT pg_sleep(60)")
+at_rest(database)
+
+# Who is killed while a statement is held open: nothing of it stays, not even a lock.
+database.execute("CREATE TABLE held (n int)")
+holding = gevent.spawn(database.row_held, "INSERT INTO held VALUES (1) RETURNING n", (), lambda: gevent.sleep(60))
+gevent.sleep(0.2)
+holding.kill()
+database.execute("DROP TABLE held")
 at_rest(database)
 
 # A connection that ends while somebody waits for its answer.
@@ -332,3 +342,74 @@ def test_what_has_ended_is_not_called_off(database: Database) -> None:
     assert database.rows("SELECT pg_sleep(0.2)") and len(database._free) == 1
     with pytest.raises(errors.InUse):
         database.rows("SELECT 1", (), running)
+
+
+@pytest.fixture
+def held(services: Embedded, database: Database) -> Iterator[Callable[[], list[int]]]:
+    """A table, as others see it."""
+    others = Database(services.dsn, 1)
+    database.execute("CREATE TABLE held (n int UNIQUE)")
+    yield lambda: [row[0] for row in others.rows("SELECT n FROM held ORDER BY n")]
+    database.execute("DROP TABLE held")
+
+
+INSERT = Prepared("INSERT INTO held VALUES (%s::int) RETURNING n, pg_backend_pid()")
+
+
+def test_nobody_sees_what_is_held(database: Database, held: Callable[[], list[int]]) -> None:
+    seen: list[list[int]] = []
+    row = database.row_held(INSERT, (1,), lambda: seen.append(held()))
+    assert row and row[0] == 1
+    assert (seen, held()) == ([[]], [1])
+    assert database.row_held("DELETE FROM held WHERE n > 1 RETURNING n", (), lambda: seen.append(held())) is None
+
+
+def test_what_is_waited_for_undoes_what_is_held(database: Database, held: Callable[[], list[int]]) -> None:
+    def fails() -> None:
+        raise errors.Corrupt
+
+    first = database.row_held(INSERT, (1,), lambda: None)
+    with pytest.raises(errors.Corrupt):
+        database.row_held(INSERT, (2,), fails)
+    again = database.row_held(INSERT, (2,), lambda: None)
+    assert first and again and first[1] == again[1]  # on the same connection, which was in no transaction any more
+    assert held() == [1, 2]
+
+
+def test_a_statement_that_is_refused_is_not_held(database: Database, held: Callable[[], list[int]]) -> None:
+    waited: list[int] = []
+    for _ in range(2):
+        with pytest.raises(errors.AlreadyExists):
+            database.row_held("INSERT INTO held VALUES (1), (1) RETURNING n", (), lambda: waited.append(1))
+    assert (waited, held()) == ([], [])
+    assert len(database._free) == 1
+
+
+@pytest.mark.parametrize(("state", "times"), [("40P01", ATTEMPTS), ("IM003", 1)])
+def test_what_is_held_is_tried_again(
+    database: Database, held: Callable[[], list[int]], state: str, times: int
+) -> None:
+    """The commit, too, may meet another transaction."""
+    database.execute(
+        "CREATE FUNCTION meets() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"
+    )
+    database.execute(
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON held DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW WHEN (NEW.n < 0) EXECUTE FUNCTION meets()"
+    )
+    waited: list[int] = []
+    with pytest.raises(errors.MailError):
+        database.row_held(INSERT, (-1,), lambda: waited.append(1))
+    assert (len(waited), held()) == (times, [])
+    assert database.row_held(INSERT, (1,), lambda: None) and held() == [1]
+    database.execute("DROP FUNCTION meets CASCADE")
+
+
+def test_a_connection_lost_while_it_is_held_is_no_success(database: Database, held: Callable[[], list[int]]) -> None:
+    backends: list[int] = []
+    for row in database.rows("SELECT pg_backend_pid()"):
+        backends += row
+    with pytest.raises(errors.Unavailable):
+        database.row_held(INSERT, (1,), lambda: killed(database, backends[0]))
+    assert held() == []

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""A new message is written to the disk while its row is made: the row is there once the octets are, or not at all."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imapd import errors
+from imapd.mail.account import Account, Draft
+from imapd.mail.delivery import Held
+from imapd.storage import quotas
+from imapd.storage.blobs import BlobStore
+from imapd.storage.quotas import Limits
+from tests.running.store import Store
+
+LETTER = b"From: ann@example.com\r\nSubject: %d\r\n\r\nbody\r\n"
+
+
+class Disk:
+    """Writes when it is waited for. before: what happens first."""
+
+    def __init__(self) -> None:
+        self.before: Callable[[], object] = lambda: None
+        self.waits = 0
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+        def wait(seconds: float | None = None) -> Any:
+            self.waits += 1
+            self.before()
+            return function(*arguments)
+
+        return wait
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def account(store: Store, disk: Disk) -> Account:
+    node = store.node()
+    node.blobs = BlobStore(store.blobs, disk.start)
+    return store.account(node)
+
+
+def letter(number: int = 1) -> Draft:
+    return Draft(Held(LETTER % number))
+
+
+def messages(store: Store) -> int:
+    """As another worker sees it."""
+    status = store.account(store.node()).status("INBOX")
+    return status.messages
+
+
+def test_the_row_waits_for_the_disk(store: Store, account: Account, disk: Disk) -> None:
+    seen: list[int] = []
+    disk.before = lambda: seen.append(messages(store))
+    assert list(account.append("INBOX", [letter()]).uids) == [1]
+    assert (seen, messages(store)) == ([0], 1)
+
+
+def test_a_full_disk_takes_no_row_and_no_uid(store: Store, account: Account, disk: Disk) -> None:
+    def full() -> None:
+        raise errors.Unavailable
+
+    disk.before = full
+    before = usage(store)
+    with pytest.raises(errors.Unavailable):
+        account.append("INBOX", [letter()])
+    assert store.database.rows("SELECT FROM contents") == []
+    assert (messages(store), usage(store)) == (0, before)
+    disk.before = lambda: None
+    assert list(account.append("INBOX", [letter()]).uids) == [1]
+
+
+def test_who_is_refused_does_not_wait_for_the_disk(store: Store, account: Account, disk: Disk) -> None:
+    ((mailbox_id,),) = store.database.rows("SELECT mailbox_id FROM folders WHERE name = 'INBOX' ORDER BY 1 LIMIT 1")
+    quotas.set_limits(store.database, 1, f"m{mailbox_id}", Limits(messages=0))
+    with pytest.raises(errors.OverQuota):
+        account.append("INBOX", [letter()])
+    with pytest.raises(errors.NoTarget):
+        account.append("Nowhere", [letter(2)])
+    assert disk.waits == 0
+
+
+def test_several_are_on_the_disk_before_their_rows(store: Store, account: Account, disk: Disk) -> None:
+    """Else the folder would be locked for as long as it takes to write them all."""
+    free: list[bool] = []
+    disk.before = lambda: free.append(is_free(store))
+    account.append("INBOX", [letter(1), letter(2)])
+    account.append("INBOX", [letter(3)])
+    assert free == [True, False]
+
+
+def usage(store: Store) -> list[tuple[Any, ...]]:
+    return store.database.rows("SELECT storage_used, messages_used FROM quotas ORDER BY mailbox_id")
+
+
+def is_free(store: Store) -> bool:
+    """Whether nobody has locked a folder group."""
+    free = store.database.rows("SELECT FROM folder_groups FOR UPDATE SKIP LOCKED")
+    return store.database.row("SELECT count(*) FROM folder_groups") == (len(free),)
