@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import gevent.threadpool
+from gevent.event import AsyncResult
 
-from imapd import errors
 from imapd.audit import Audit
 from imapd.auth.authenticate import Authenticator, Identity
 from imapd.auth.hashing import HashingThreads
@@ -29,7 +29,7 @@ from imapd.mail.review import Review
 from imapd.mail.turns import Turns
 from imapd.metrics import Metrics
 from imapd.settings import Settings
-from imapd.storage.blobs import BlobStore, Start, Wait
+from imapd.storage.blobs import Begin, BlobStore
 from imapd.storage.pool import Database
 from imapd.storage.rehearsal import rehearse
 
@@ -45,7 +45,7 @@ STORE_THREADS = 8
 
 @dataclass(slots=True)
 class Node:
-    """start(function, *args): begins a call that would hold up the hub on a native thread.
+    """begin(function, *args): has a native thread make a call that would hold up the hub.
     served: what was started, and is stopped in the opposite order."""
 
     settings: Settings
@@ -59,15 +59,15 @@ class Node:
     indexes: Indexes
     audit: Audit
     searches: Turns
-    start: Start
+    begin: Begin
     started: list[Any]
 
     @classmethod
     def open(cls, settings: Settings, metrics: Metrics) -> Node:
         """Connects to nothing yet: a worker starts while PostgreSQL or Redis are away."""
         database = open_database(settings)
-        start = start_on(gevent.threadpool.ThreadPool(STORE_THREADS))
-        blobs = BlobStore(settings.blobs.path, start)
+        begin = beginning_on(gevent.threadpool.ThreadPool(STORE_THREADS))
+        blobs = BlobStore(settings.blobs.path, begin)
         pubsub = PubSub(settings.redis.url)
         control = Control(pubsub)
         wakeups = Wakeups(pubsub, control, poll_seconds=settings.redis.poll_seconds)
@@ -92,12 +92,12 @@ class Node:
         indexes = Indexes(database, wakeups)
         return cls(
             settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit,
-            Turns(settings.limits.searches_per_user), start, started,
+            Turns(settings.limits.searches_per_user), begin, started,
         )  # fmt: skip
 
     def offload(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """A call that would hold up the hub is made on a native thread, and waited for."""
-        return self.start(function, *arguments)()
+        """What a call gives that would hold up the hub: another thread makes it."""
+        return self.begin(function, *arguments).result()
 
     def close(self) -> None:
         for service in reversed(self.started):
@@ -140,8 +140,23 @@ def open_database(settings: Settings, size: int | None = None) -> Database:
     )
 
 
-def start_on(threads: gevent.threadpool.ThreadPool) -> Start:
-    """Starts calls on native threads, for who waits in the hub."""
+class _Begun:
+    def __init__(self, outcome: AsyncResult[tuple[Any, BaseException | None]]):
+        self._outcome = outcome
+
+    def has_ended(self, seconds: float) -> bool:
+        self._outcome.wait(seconds)
+        return bool(self._outcome.ready())
+
+    def result(self) -> Any:
+        result, error = self._outcome.get()
+        if error is not None:
+            raise error
+        return result
+
+
+def beginning_on(threads: gevent.threadpool.ThreadPool) -> Begin:
+    """Begins calls on native threads, for greenlets of the hub that the pool was made in."""
 
     def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
         """An exception travels as a value: the pool would print it on its way."""
@@ -150,18 +165,4 @@ def start_on(threads: gevent.threadpool.ThreadPool) -> Start:
         except BaseException as error:
             return None, error
 
-    def start(function: Callable[..., Any], *arguments: Any) -> Wait:
-        started = threads.spawn(outcome, function, arguments)
-
-        def wait(seconds: float | None = None) -> Any:
-            started.wait(seconds)
-            if not started.ready():
-                raise errors.Unavailable
-            result, error = started.get()
-            if error is not None:
-                raise error
-            return result
-
-        return wait
-
-    return start
+    return lambda function, *arguments: _Begun(threads.spawn(outcome, function, arguments))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Putting messages into a folder, whoever brings them: parsed once, on the disk before they are in the database."""
+"""Putting messages into a folder, whoever brings them: parsed once, on the disk before anybody can see them."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from imapd.mail.mime.parse import ParsedContent, parse
 from imapd.mail.mime.transfer import without_binary
 from imapd.mail.quota import refusals_noted
 from imapd.storage import contents
-from imapd.storage.blobs import Spool
+from imapd.storage.blobs import Begun, Spool
 from imapd.storage.folders import Named
 from imapd.storage.messages import Appended, View
 
@@ -30,6 +31,9 @@ ASK_QUOTA_FROM = 64 << 10
 PARSE_ASIDE_FROM = 256 << 10
 """Octets from which parsing would hold up the other sessions, and is done off the hub."""
 
+HELD_SECONDS = 1.0
+"""So long, from when a message begins to be written, a slow disk may keep others from its folder and its quota. Then
+the row is undone, and made again when the octets are there."""
 
 MOST_PREPARED_OCTETS = 32 << 20
 """Of what is prepared of several messages that are stored together. Ten thousand empty parts are twenty times as long
@@ -115,14 +119,35 @@ def _append(
         known = append_known(node, organization_id, digests[0], drafts[0].literal.size, filing)
         if known:
             return known
-    # What lies in memory is soon on the disk: the row can wait for that, and who else wants the folder for the row.
-    on_disk = None
-    if len(drafts) == 1 and drafts[0].literal.spool is None:
-        on_disk = node.blobs.begin_put(organization_id, digests[0], drafts[0].literal.data)
+        if drafts[0].literal.spool is None:
+            return _append_new(node, organization_id, digests[0], drafts[0].literal, filing)
     parsed = _all_parsed(node, drafts, digests)
-    if on_disk is None:
-        _keep(node, organization_id, drafts, digests)
-    return contents.append(node.database, organization_id, parsed, filing, on_disk)
+    _keep(node, organization_id, drafts, digests)
+    return contents.append(node.database, organization_id, parsed, filing)
+
+
+def _append_new(node: Node, organization_id: int, digest: bytes, literal: Octets, filing: contents.Filing) -> Appended:
+    """Parsed, and put into the database, while it is written to the disk."""
+    late = time.monotonic() + HELD_SECONDS
+    written = node.blobs.begin_put(organization_id, digest, literal.data)
+    content = content_of(node, literal, digest)
+    if written is None:
+        node.blobs.put(organization_id, [(digest, literal.data)])
+    else:
+        on_disk = partial(_is_written, written, late)
+        done = contents.append_if(node.database, organization_id, content, filing, on_disk)
+        if done:
+            return done
+        written.result()
+    return contents.append(node.database, organization_id, [content], filing)
+
+
+def _is_written(written: Begun, late: float) -> bool:
+    """Raises errors.Unavailable where it cannot be."""
+    if not written.has_ended(max(0.0, late - time.monotonic())):
+        return False
+    written.result()
+    return True
 
 
 def _keep(node: Node, organization_id: int, drafts: Sequence[Draft], digests: Sequence[bytes]) -> None:

@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """The part of a node that delivery needs: here within a transaction."""
+    """The part of a node that delivery needs: here within a transaction, so blobs has to be one that begins nothing."""
 
     settings: Settings
     database: Transaction

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from imapd import errors
 
@@ -31,18 +31,21 @@ KEPT = 0o400
 
 NOT_KEPT = 0o600
 
-LONGEST_HELD_SECONDS = 20.0
-"""So long a message may wait for the disk with its row written and its folder locked."""
-
 FRESH = stat.S_ISVTX
 """In the mode of a directory that nobody but the server comes to: its own name may not be on the disk yet."""
 
-Wait = Callable[..., Any]
-"""Waits for what was started, at most for so long: wait(seconds=None). Gives its result or raises its error, each time;
-errors.Unavailable where it is not done by then."""
+class Begun(Protocol):
+    """A call that another thread makes."""
 
-Start = Callable[..., Wait]
-"""Starts a blocking call off the hub: start(function, *args)."""
+    def has_ended(self, seconds: float) -> bool:
+        """Whether it has, so many seconds from now at the latest."""
+
+    def result(self) -> Any:
+        """Waits for its end. Gives what it gave, raises what it raised; each time it is asked."""
+
+
+Begin = Callable[..., Begun]
+"""Has another thread make a call that would hold up the hub: begin(function, *args)."""
 
 
 class Spool:
@@ -108,12 +111,12 @@ class Spool:
 
 class BlobStore:
     """Blobs on a file system. Raises errors.Unavailable where it cannot write, errors.Corrupt where it cannot read.
-    start: None where there is no hub that a blocking call would hold up."""
+    begin: None where there is no hub that a blocking call would hold up."""
 
-    def __init__(self, path: str | Path, start: Start | None = None):
+    def __init__(self, path: str | Path, begin: Begin | None = None):
         self.root = Path(path)
         self._root = os.path.abspath(path)
-        self._start = start
+        self._begin = begin
         self._incoming = os.path.join(self._root, "incoming")
         self._known: set[str] = set()  # directories that are there, and on the disk
         self._at_a_stretch = 0
@@ -134,12 +137,12 @@ class BlobStore:
         except OSError as error:
             raise errors.Unavailable from error
 
-    def begin_put(self, organization_id: int, sha256: bytes, octets: bytes) -> Callable[[], object] | None:
-        """Begins to keep octets; they are on the disk when what this returns has returned. None where nobody would do
-        that beside the caller: then nothing has begun."""
-        if self._start is None:
+    def begin_put(self, organization_id: int, sha256: bytes, octets: bytes) -> Begun | None:
+        """Begins to keep octets; they are on the disk once it has ended well. None where no other thread would do that:
+        then nothing has begun."""
+        if self._begin is None:
             return None
-        return partial(self._start(self._put, [(self._path(organization_id, sha256), octets)]), LONGEST_HELD_SECONDS)
+        return self._begin(self._put, [(self._path(organization_id, sha256), octets)])
 
     def put(self, organization_id: int, blobs: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps octets, each given as (sha256, octets). They are on the disk when this returns."""
@@ -195,7 +198,7 @@ class BlobStore:
         Path(self._path(organization_id, sha256)).unlink(missing_ok=True)
 
     def _offload(self, function: Callable[..., Any], *args: Any) -> Any:
-        return function(*args) if self._start is None else self._start(function, *args)()
+        return function(*args) if self._begin is None else self._begin(function, *args).result()
 
     def _read(self, handle: int, offset: int, length: int) -> bytes:
         """What lies in the page cache at once, the rest off the hub."""

@@ -128,25 +128,27 @@ class Filing:
     replaced: tuple[View, int] | None = None
 
 
-def append(
-    database: Database,
-    organization_id: int,
-    contents: Sequence[Any],
-    filing: Filing,
-    on_disk: Callable[[], object] | None = None,
-) -> Appended:
-    """Puts parsed contents into a folder, in order. The octets must lie in the blob store, or do so once on_disk() has
-    returned: nobody sees the messages before.
+def append(database: Database, organization_id: int, contents: Sequence[Any], filing: Filing) -> Appended:
+    """Puts parsed contents into a folder, in order. The octets must lie in the blob store.
 
-    Raises errors.NoTarget, OverQuota, LimitReached, Expunged, and what on_disk() raises: then nothing is done.
+    Raises errors.NoTarget, OverQuota, LimitReached, Expunged: then nothing is done.
     """
     if len(contents) == 1:
-        kept, parsed = ONE, {name: getattr(contents[0], name) for name in TYPES}
+        kept, parsed = ONE, _columns_of(contents[0])
     else:
         kept, parsed = SEVERAL, {name: [getattr(content, name) for content in contents] for name in TYPES}
-    row = _append(database, organization_id, kept, parsed, filing, on_disk)
+    row = _append(database, organization_id, kept, parsed, filing)
     assert row
     return Appended(*row)
+
+
+def append_if(
+    database: Database, organization_id: int, content: Any, filing: Filing, on_disk: Callable[[], bool]
+) -> Appended | None:
+    """The same with one whose octets are still being written: nobody sees the message before on_disk() has said yes.
+    None where it says no: then nothing is done. The folder and its quota are locked meanwhile."""
+    row = _append(database, organization_id, ONE, _columns_of(content), filing, on_disk)
+    return Appended(*row) if row else None
 
 
 def append_known(database: Database, organization_id: int, sha256: bytes, filing: Filing) -> Appended | None:
@@ -156,13 +158,17 @@ def append_known(database: Database, organization_id: int, sha256: bytes, filing
     return Appended(*row) if row else None
 
 
+def _columns_of(content: Any) -> dict[str, Any]:
+    return {name: getattr(content, name) for name in TYPES}
+
+
 def _append(
     database: Database,
     organization_id: int,
     kept: str,
     given: dict[str, Any],
     filing: Filing,
-    on_disk: Callable[[], object] | None = None,
+    so: Callable[[], bool] | None = None,
 ) -> tuple[Any, ...] | None:
     params = dict(
         given,
@@ -184,7 +190,7 @@ def _append(
         view, params["replaced"] = filing.replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
     statement = _append_statement(kept, filing.reader is not None, filing.replaced is not None)
-    return database.row_held(statement, params, on_disk) if on_disk else database.row(statement, params)
+    return database.row_if(statement, params, so) if so else database.row(statement, params)
 
 
 def columns(

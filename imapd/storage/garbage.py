@@ -21,7 +21,8 @@ AT_ONCE = 100_000
 
 ASIDE = ".gone"
 LEAST_SECONDS = 600
-"""So long a file stays whatever the grace: it is there before the row that names it, which may take some attempts."""
+"""So long a file stays whatever the grace: it is there before others see the row that names it, which may take some
+attempts."""
 
 
 @dataclass(slots=True)

@@ -115,10 +115,10 @@ class Database:
         """One statement whose rows, if any, nobody wants."""
         self._run(sql, params, fetch=False)
 
-    def row_held(self, sql: Sql, params: Sequence[Any] | dict[str, Any], until: Callable[[], object]) -> Row | None:
-        """The row of one statement that answers with a short one, or None; committed once until() has returned, one
-        round trip later. What that raises undoes it. Where the statement is tried again, until() is called again."""
-        rows = self._run(sql, params, fetch=True, until=until)
+    def row_if(self, sql: Sql, params: Sequence[Any] | dict[str, Any], so: Callable[[], bool]) -> Row | None:
+        """The first row of one statement that is committed, one round trip later, if so() says yes; it is undone where
+        that says no (then None) or raises. Where the statement has to be tried again, so() is asked again."""
+        rows = self._run(sql, params, fetch=True, so=so)
         return rows[0] if rows else None
 
     @contextmanager
@@ -174,13 +174,13 @@ class Database:
         params: Any,
         fetch: bool,
         running: Running | None = None,
-        until: Callable[[], object] | None = None,
+        so: Callable[[], bool] | None = None,
     ) -> list[Row]:
         for attempt in range(ATTEMPTS):
             try:
                 with self._connection(sql) as connection, running.on(connection) if running else nullcontext():
-                    if until is not None:
-                        return self._held(connection, sql, params, until)
+                    if so is not None:
+                        return self._held(connection, sql, params, so)
                     return self._statement(connection, sql, params, fetch)
             except psycopg2.Error as error:
                 if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
@@ -188,17 +188,17 @@ class Database:
                 time.sleep(FIRST_PAUSE_SECONDS * 3**attempt)
         raise AssertionError("the loop returns or raises")
 
-    def _held(self, connection: Connection, sql: Sql, params: Any, until: Callable[[], object]) -> list[Row]:
-        """BEGIN goes along. libpq waits for all answers once it has the first, and others have no turn: it must be one
-        that PostgreSQL sends in one go."""
+    def _held(self, connection: Connection, sql: Sql, params: Any, so: Callable[[], bool]) -> list[Row]:
         try:
             rows = self._statement(connection, sql, params, fetch=True, begin="BEGIN; ")
-            until()
+            if not so():
+                self._statement(connection, "ROLLBACK", (), fetch=False)
+                return []
             self._statement(connection, "COMMIT", (), fetch=False)
+            return rows
         except Exception:
             _undo(connection, partial(self._statement, connection, "ROLLBACK", (), fetch=False))
             raise
-        return rows
 
     def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool, begin: str = "") -> list[Row]:
         """begin: what is sent before it, on the same way."""

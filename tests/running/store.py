@@ -3,7 +3,7 @@
 
 import itertools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,9 +25,20 @@ NUMBERS = itertools.count(1)
 THREADS = ThreadPoolExecutor(4)
 
 
-def beside(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    """As imapd.node.start_on, for who waits in no hub."""
-    return THREADS.submit(function, *arguments).result
+class _Begun:
+    def __init__(self, future: Future[Any]):
+        self._future = future
+
+    def has_ended(self, seconds: float) -> bool:
+        return bool(wait([self._future], seconds).done)
+
+    def result(self) -> Any:
+        return self._future.result()
+
+
+def begin(function: Callable[..., Any], *arguments: Any) -> _Begun:
+    """As imapd.node.beginning_on(), for who waits in no hub."""
+    return _Begun(THREADS.submit(function, *arguments))
 
 
 class LocalWakeups:
@@ -94,7 +105,7 @@ class Store:
         return SimpleNamespace(
             settings=Settings(),
             database=self.database,
-            blobs=BlobStore(self.blobs, beside),
+            blobs=BlobStore(self.blobs, begin),
             wakeups=wakeups,
             control=SimpleNamespace(publish=lambda kind, id: None),
             indexes=Indexes(self.database, wakeups),

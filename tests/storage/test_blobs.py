@@ -8,7 +8,6 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import pytest
 
 from imapd import errors
 from imapd.storage import blobs
-from imapd.storage.blobs import BlobStore
+from imapd.storage.blobs import Begun, BlobStore
+from tests.running import store as running
 
 OCTETS = b"x" * 3000
 NAME = hashlib.sha256(OCTETS).digest()
@@ -250,11 +250,11 @@ def test_what_was_kept_is_read_back(store: BlobStore) -> None:
 def test_others_have_a_turn_while_much_is_read(tmp_path: Path) -> None:
     turns = []
 
-    def start(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    def begin(function: Callable[..., Any], *arguments: Any) -> Begun:
         turns.append(function)
-        return partial(function, *arguments)
+        return running.begin(function, *arguments)
 
-    store = BlobStore(tmp_path / "blobs", start)
+    store = BlobStore(tmp_path / "blobs", begin)
     octets = bytes(range(256)) * 4096
     name = hashlib.sha256(octets).digest()
     store.put(1, [(name, octets)])

@@ -100,6 +100,7 @@ import gevent.monkey
 gevent.monkey.patch_all()
 import os, signal, sys, time
 import gevent
+import gevent.threadpool
 from imapd.errors import Unavailable
 from imapd.storage import waiting_greenlets as waiting
 from imapd.storage.pool import Database
@@ -139,13 +140,26 @@ with gevent.Timeout(0.2, False):
     database.row("SELECT pg_sleep(60)")
 at_rest(database)
 
-# Who is killed while a statement is held open: nothing of it stays, not even a lock.
+# Who is killed at any moment of a statement that waits for a thread: nothing of it stays, or it had not to wait any more.
 database.execute("CREATE TABLE held (n int)")
-holding = gevent.spawn(database.row_held, "INSERT INTO held VALUES (1) RETURNING n", (), lambda: gevent.sleep(60))
-gevent.sleep(0.2)
-holding.kill()
-database.execute("DROP TABLE held")
+threads = gevent.threadpool.ThreadPool(4)
+ended, acknowledged = set(), set()
+
+def holds(n):
+    sleeping = threads.spawn(time.sleep, 0.003)
+    so = lambda: (sleeping.get(), ended.add(n), True)[-1]
+    if database.row_if("INSERT INTO held VALUES (%s) RETURNING n", (n,), so):
+        acknowledged.add(n)
+
+for n in range(60):
+    holding = gevent.spawn(holds, n)
+    gevent.sleep(n / 6000)
+    holding.kill()
+holds(60)
 at_rest(database)
+committed = {n for n, in database.rows("SELECT n FROM held")}
+assert {60} <= acknowledged <= committed <= ended, (acknowledged, committed, ended)
+database.execute("DROP TABLE held")  # waits for whoever has a lock on it
 
 # A connection that ends while somebody waits for its answer.
 admin = Database(sys.argv[1], 1)
@@ -350,6 +364,7 @@ def held(services: Embedded, database: Database) -> Iterator[Callable[[], list[i
     others = Database(services.dsn, 1)
     database.execute("CREATE TABLE held (n int UNIQUE)")
     yield lambda: [row[0] for row in others.rows("SELECT n FROM held ORDER BY n")]
+    others.close()
     database.execute("DROP TABLE held")
 
 
@@ -358,30 +373,37 @@ INSERT = Prepared("INSERT INTO held VALUES (%s::int) RETURNING n, pg_backend_pid
 
 def test_nobody_sees_what_is_held(database: Database, held: Callable[[], list[int]]) -> None:
     seen: list[list[int]] = []
-    row = database.row_held(INSERT, (1,), lambda: seen.append(held()))
+
+    def so() -> bool:
+        seen.append(held())
+        return True
+
+    row = database.row_if(INSERT, (1,), so)
     assert row and row[0] == 1
     assert (seen, held()) == ([[]], [1])
-    assert database.row_held("DELETE FROM held WHERE n > 1 RETURNING n", (), lambda: seen.append(held())) is None
+    assert database.row_if("DELETE FROM held WHERE n > 1 RETURNING n", (), so) is None
+    assert len(seen) == 2
 
 
-def test_what_is_waited_for_undoes_what_is_held(database: Database, held: Callable[[], list[int]]) -> None:
-    def fails() -> None:
+def test_what_is_not_so_is_undone(database: Database, held: Callable[[], list[int]]) -> None:
+    def fails() -> bool:
         raise errors.Corrupt
 
-    first = database.row_held(INSERT, (1,), lambda: None)
+    first = database.row_if(INSERT, (1,), lambda: True)
+    assert database.row_if(INSERT, (2,), lambda: False) is None
     with pytest.raises(errors.Corrupt):
-        database.row_held(INSERT, (2,), fails)
-    again = database.row_held(INSERT, (2,), lambda: None)
+        database.row_if(INSERT, (2,), fails)
+    again = database.row_if(INSERT, (2,), lambda: True)
     assert first and again and first[1] == again[1]  # on the same connection, which was in no transaction any more
     assert held() == [1, 2]
 
 
 def test_a_statement_that_is_refused_is_not_held(database: Database, held: Callable[[], list[int]]) -> None:
-    waited: list[int] = []
+    asked: list[int] = []
     for _ in range(2):
         with pytest.raises(errors.AlreadyExists):
-            database.row_held("INSERT INTO held VALUES (1), (1) RETURNING n", (), lambda: waited.append(1))
-    assert (waited, held()) == ([], [])
+            database.row_if("INSERT INTO held VALUES (1), (1) RETURNING n", (), lambda: not asked.append(1))
+    assert (asked, held()) == ([], [])
     assert len(database._free) == 1
 
 
@@ -391,25 +413,23 @@ def test_what_is_held_is_tried_again(
 ) -> None:
     """The commit, too, may meet another transaction."""
     database.execute(
-        "CREATE FUNCTION meets() RETURNS trigger LANGUAGE plpgsql AS"
+        "CREATE OR REPLACE FUNCTION meets() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"
     )
     database.execute(
         "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON held DEFERRABLE INITIALLY DEFERRED"
         " FOR EACH ROW WHEN (NEW.n < 0) EXECUTE FUNCTION meets()"
     )
-    waited: list[int] = []
+    asked: list[int] = []
     with pytest.raises(errors.MailError):
-        database.row_held(INSERT, (-1,), lambda: waited.append(1))
-    assert (len(waited), held()) == (times, [])
-    assert database.row_held(INSERT, (1,), lambda: None) and held() == [1]
-    database.execute("DROP FUNCTION meets CASCADE")
+        database.row_if(INSERT, (-1,), lambda: not asked.append(1))
+    assert (len(asked), held()) == (times, [])
+    assert database.row_if(INSERT, (1,), lambda: True) and held() == [1]
 
 
 def test_a_connection_lost_while_it_is_held_is_no_success(database: Database, held: Callable[[], list[int]]) -> None:
-    backends: list[int] = []
-    for row in database.rows("SELECT pg_backend_pid()"):
-        backends += row
+    backend = database.row("SELECT pg_backend_pid()")
+    assert backend
     with pytest.raises(errors.Unavailable):
-        database.row_held(INSERT, (1,), lambda: killed(database, backends[0]))
+        database.row_if(INSERT, (1,), lambda: not killed(database, backend[0]))
     assert held() == []

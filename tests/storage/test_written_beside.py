@@ -2,6 +2,7 @@
 """A new message is written to the disk while its row is made: the row is there once the octets are, or not at all."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from imapd import errors
 from imapd.mail.account import Account, Draft
 from imapd.mail.delivery import Held
+from imapd.settings import Settings
 from imapd.storage import quotas
-from imapd.storage.blobs import BlobStore
+from imapd.storage.blobs import Begun, BlobStore
 from imapd.storage.quotas import Limits
 from tests.running.store import Store
 
@@ -18,19 +20,28 @@ LETTER = b"From: ann@example.com\r\nSubject: %d\r\n\r\nbody\r\n"
 
 
 class Disk:
-    """Writes when it is waited for. before: what happens first."""
+    """Writes when it is waited for. before: what happens first. late: for whoever waits no longer than that."""
 
     def __init__(self) -> None:
         self.before: Callable[[], object] = lambda: None
-        self.waits = 0
+        self.late = 0.0
+        self.waited: list[float] = []
 
-    def start(self, function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-        def wait(seconds: float | None = None) -> Any:
-            self.waits += 1
-            self.before()
-            return function(*arguments)
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> Begun:
+        return _Writing(self, partial(function, *arguments))
 
-        return wait
+
+class _Writing:
+    def __init__(self, disk: Disk, write: Callable[[], Any]):
+        self._disk, self._write = disk, write
+
+    def has_ended(self, seconds: float) -> bool:
+        self._disk.waited.append(seconds)
+        return seconds >= self._disk.late
+
+    def result(self) -> Any:
+        self._disk.before()
+        return self._write()
 
 
 @pytest.fixture
@@ -41,7 +52,7 @@ def disk() -> Disk:
 @pytest.fixture
 def account(store: Store, disk: Disk) -> Account:
     node = store.node()
-    node.blobs = BlobStore(store.blobs, disk.start)
+    node.blobs = BlobStore(store.blobs, disk.begin)
     return store.account(node)
 
 
@@ -83,7 +94,16 @@ def test_who_is_refused_does_not_wait_for_the_disk(store: Store, account: Accoun
         account.append("INBOX", [letter()])
     with pytest.raises(errors.NoTarget):
         account.append("Nowhere", [letter(2)])
-    assert disk.waits == 0
+    assert disk.waited == []
+
+
+def test_a_slow_disk_keeps_nobody_waiting(store: Store, account: Account, disk: Disk) -> None:
+    free: list[bool] = []
+    disk.before = lambda: free.append(is_free(store))
+    disk.late = 60
+    assert list(account.append("INBOX", [letter()]).uids) == [1]
+    assert free[0] and messages(store) == 1
+    assert 0 < disk.waited[0] < Settings().database.lock_timeout_seconds / 2
 
 
 def test_several_are_on_the_disk_before_their_rows(store: Store, account: Account, disk: Disk) -> None:
