@@ -46,7 +46,7 @@ STORE_THREADS = 8
 @dataclass(slots=True)
 class Node:
     """begin(function, *args): has a native thread make a call that would hold up the hub.
-    served: what was started, and is stopped in the opposite order."""
+    started: services, which are stopped in the opposite order."""
 
     settings: Settings
     metrics: Any

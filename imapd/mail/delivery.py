@@ -31,9 +31,9 @@ ASK_QUOTA_FROM = 64 << 10
 PARSE_ASIDE_FROM = 256 << 10
 """Octets from which parsing would hold up the other sessions, and is done off the hub."""
 
-HELD_SECONDS = 1.0
-"""So long, from when a message begins to be written, a slow disk may keep others from its folder and its quota. Then
-the row is undone, and made again when the octets are there."""
+HELD_SECONDS = 0.25
+"""So long a message whose row is made may wait for the disk, with locks on its folder, its quota and its thread, and a
+connection. Then the row is undone, and made again when the octets are there."""
 
 MOST_PREPARED_OCTETS = 32 << 20
 """Of what is prepared of several messages that are stored together. Ten thousand empty parts are twenty times as long
@@ -128,25 +128,25 @@ def _append(
 
 def _append_new(node: Node, organization_id: int, digest: bytes, literal: Octets, filing: contents.Filing) -> Appended:
     """Parsed, and put into the database, while it is written to the disk."""
+    writing = node.blobs.begin_put(organization_id, digest, literal.data)
     late = time.monotonic() + HELD_SECONDS
-    written = node.blobs.begin_put(organization_id, digest, literal.data)
     content = content_of(node, literal, digest)
-    if written is None:
+    if writing is None:
         node.blobs.put(organization_id, [(digest, literal.data)])
     else:
-        on_disk = partial(_is_written, written, late)
+        on_disk = partial(_is_written, writing, late)
         done = contents.append_if(node.database, organization_id, content, filing, on_disk)
         if done:
             return done
-        written.result()
+        writing.result()
     return contents.append(node.database, organization_id, [content], filing)
 
 
-def _is_written(written: Begun, late: float) -> bool:
-    """Raises errors.Unavailable where it cannot be."""
-    if not written.has_ended(max(0.0, late - time.monotonic())):
+def _is_written(writing: Begun, late: float) -> bool:
+    """Whether it is by then. Raises errors.Unavailable where it cannot be."""
+    if not writing.has_ended(max(0.0, late - time.monotonic())):
         return False
-    written.result()
+    writing.result()
     return True
 
 

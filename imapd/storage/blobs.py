@@ -34,6 +34,7 @@ NOT_KEPT = 0o600
 FRESH = stat.S_ISVTX
 """In the mode of a directory that nobody but the server comes to: its own name may not be on the disk yet."""
 
+
 class Begun(Protocol):
     """A call that another thread makes."""
 

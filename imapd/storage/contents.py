@@ -146,7 +146,7 @@ def append_if(
     database: Database, organization_id: int, content: Any, filing: Filing, on_disk: Callable[[], bool]
 ) -> Appended | None:
     """The same with one whose octets are still being written: nobody sees the message before on_disk() has said yes.
-    None where it says no: then nothing is done. The folder and its quota are locked meanwhile."""
+    None where it says no: then nothing is done. Its folder, quota and thread are locked meanwhile."""
     row = _append(database, organization_id, ONE, _columns_of(content), filing, on_disk)
     return Appended(*row) if row else None
 
@@ -168,7 +168,7 @@ def _append(
     kept: str,
     given: dict[str, Any],
     filing: Filing,
-    so: Callable[[], bool] | None = None,
+    on_disk: Callable[[], bool] | None = None,
 ) -> tuple[Any, ...] | None:
     params = dict(
         given,
@@ -190,7 +190,7 @@ def _append(
         view, params["replaced"] = filing.replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
     statement = _append_statement(kept, filing.reader is not None, filing.replaced is not None)
-    return database.row_if(statement, params, so) if so else database.row(statement, params)
+    return database.row_if(statement, params, on_disk) if on_disk else database.row(statement, params)
 
 
 def columns(

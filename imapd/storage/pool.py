@@ -201,7 +201,7 @@ class Database:
             raise
 
     def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool, begin: str = "") -> list[Row]:
-        """begin: what is sent before it, on the same way."""
+        """begin: what is sent before it, in the same round trip."""
         self.statements += 1
         try:
             with connection.cursor() as cursor:

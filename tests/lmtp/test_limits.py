@@ -149,13 +149,13 @@ def test_connections_that_are_cut_anywhere(server: Demo, new_user: Callable[[], 
     )
     pid = worker(server)
     before = descriptors(pid)
-    for cut in (0, 4, 8, 20, 30, 40, len(whole) - 300_010, len(whole) - 1000, len(whole)) * 3:
+    for cut in (0, 4, 8, 20, 30, 40, len(whole) - 300_010, len(whole) - 1000, len(whole)) * 10:
         lmtp = Lmtp(server.lmtp_port, hello=False)
         lmtp.send(whole[:cut])
-        time.sleep(0.05)
+        time.sleep(0.02)
         lmtp.close()
     most = before + SettingsOfLmtp().threads  # connections to PostgreSQL, which stay
-    wait_for(lambda: descriptors(pid) <= most, 10, "fewer descriptors than connections that were cut")
+    wait_for(lambda: descriptors(pid) <= most, 10, "fewer descriptors than times each was cut")
     wait_for(lambda: not list((server.data / "blobs" / "incoming").iterdir()), 10, "nothing left behind")
     assert inbox(server, user) == []
     assert worker(server) == pid
