@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from mmap import mmap
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,8 +32,8 @@ PARSE_ASIDE_FROM = 256 << 10
 """Octets from which parsing would hold up the other sessions, and is done off the hub."""
 
 HELD_SECONDS = 0.25
-"""So long a message whose row is made may wait for the disk, with locks on its folder, its quota and its thread, and a
-connection. Then the row is undone, and made again when the octets are there."""
+"""So long a message whose row is made may take to come to the disk, with locks on its folder, its quota and its thread,
+and a connection. Then the row is undone, and made again when the octets are there."""
 
 MOST_PREPARED_OCTETS = 32 << 20
 """Of what is prepared of several messages that are stored together. Ten thousand empty parts are twenty times as long
@@ -127,19 +127,18 @@ def _append(
 
 
 def _append_new(node: Node, organization_id: int, digest: bytes, literal: Octets, filing: contents.Filing) -> Appended:
-    """Parsed, and put into the database, while it is written to the disk."""
+    """Parsed while it is written to the disk, and while its place is made."""
     writing = node.blobs.begin_put(organization_id, digest, literal.data)
-    late = time.monotonic() + HELD_SECONDS
-    content = content_of(node, literal, digest)
+    parsed = cache(partial(content_of, node, literal, digest))
     if writing is None:
         node.blobs.put(organization_id, [(digest, literal.data)])
     else:
-        on_disk = partial(_is_written, writing, late)
-        done = contents.append_if(node.database, organization_id, content, filing, on_disk)
+        on_disk = partial(_is_written, writing, time.monotonic() + HELD_SECONDS)
+        done = contents.append_beside(node.database, organization_id, literal.size, filing, parsed, on_disk)
         if done:
             return done
         writing.result()
-    return contents.append(node.database, organization_id, [content], filing)
+    return contents.append(node.database, organization_id, [parsed()], filing)
 
 
 def _is_written(writing: Begun, late: float) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ class Connection(psycopg2.extensions.connection):
 
     asked: Prepared | None = None
     """What it is answering; storage/waiting_greenlets.py wants to know."""
+
+    meanwhile: Callable[[], object] | None = None
+    """What the process can do while it is answered; as above."""
 
     address = ""
     """The DSN that it was opened with."""

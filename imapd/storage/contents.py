@@ -2,16 +2,18 @@
 """Contents: one row per distinct body within an organisation. Putting them in with their messages, and asking them."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from psycopg2 import extensions
 
+from imapd import errors
 from imapd.storage.connection import Running
 from imapd.storage.folders import Named
 from imapd.storage.messages import Appended, View
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Transaction, tried_again
 from imapd.storage.prepared import Prepared
 
 
@@ -64,13 +66,21 @@ C = " c AS (SELECT ARRAY[content_id] AS ids, ARRAY[size] AS sizes FROM kept)"
 """The ids and the sizes of contents, in the order given; here of the one that was kept."""
 
 
-def _one() -> str:
-    """Most commands bring one: to list and join it would take a tenth of their time."""
-    values = ", ".join(f"%({name})s::{kind}" for name, kind in TYPES.items())
-    thread = "thread_of(%(organization_id)s, %(message_id)s, %(refs)s)"
-    return (
-        f"kept AS ({INTO} VALUES (%(organization_id)s, {values}, {thread}) {USED_AGAIN} RETURNING content_id, size),{C}"
-    )
+VALUES = ", ".join(f"%({name})s::{kind}" for name, kind in TYPES.items())
+THREAD = "thread_of(%(organization_id)s, %(message_id)s, %(refs)s)"
+
+ONE = (
+    f"kept AS ({INTO} VALUES (%(organization_id)s, {VALUES}, {THREAD}) {USED_AGAIN} RETURNING content_id, size),{C}"
+)
+"""Most commands bring one: to list and join it would take a tenth of their time."""
+
+AWAITED = "c AS (SELECT ARRAY[nextval('contents_content_id_seq')] AS ids, ARRAY[%(size)s::bigint] AS sizes)"
+"""One that is still being parsed, whose row the same transaction makes next: ARRIVED."""
+
+ARRIVED = Prepared(
+    f"INSERT INTO contents (organization_id, {', '.join(TYPES)}, thread_id, content_id) OVERRIDING SYSTEM VALUE"
+    f" VALUES (%(organization_id)s, {VALUES}, {THREAD}, currval('contents_content_id_seq'))"
+)
 
 
 def _several() -> str:
@@ -87,7 +97,7 @@ def _several() -> str:
     )
 
 
-ONE, SEVERAL = _one(), _several()
+SEVERAL = _several()
 
 KNOWN = (
     "kept AS (UPDATE contents SET last_used_at = now()"
@@ -137,24 +147,55 @@ def append(database: Database, organization_id: int, contents: Sequence[Any], fi
         kept, parsed = ONE, _columns_of(contents[0])
     else:
         kept, parsed = SEVERAL, {name: [getattr(content, name) for content in contents] for name in TYPES}
-    row = _append(database, organization_id, kept, parsed, filing)
+    row = database.row(*_filed(kept, organization_id, filing, parsed))
     assert row
     return Appended(*row)
 
 
-def append_if(
-    database: Database, organization_id: int, content: Any, filing: Filing, on_disk: Callable[[], bool]
+class NotDone(errors.MailError):
+    """What should have happened meanwhile has not."""
+
+
+@tried_again
+def append_beside(
+    database: Database,
+    organization_id: int,
+    size: int,
+    filing: Filing,
+    parsed: Callable[[], Any],
+    on_disk: Callable[[], bool],
 ) -> Appended | None:
-    """The same with one whose octets are still being written: nobody sees the message before on_disk() has said yes.
-    None where it says no: then nothing is done. Its folder, quota and thread are locked meanwhile."""
-    row = _append(database, organization_id, ONE, _columns_of(content), filing, on_disk)
-    return Appended(*row) if row else None
+    """The same with one new content that is still being parsed and written: parsed() gives it, each time it is asked.
+    Nobody sees the message before on_disk() has said yes. None where it says no, or where the organisation has the
+    content by now: then nothing is done. Its folder and its quota are locked all the time, at last its thread, too."""
+    first = awaited(organization_id, size, filing)
+    with suppress(NotDone, errors.AlreadyExists), database.transaction(first[0]) as tx:
+        appended = arrived(tx, organization_id, first, parsed)
+        if not on_disk():
+            raise NotDone
+        return appended
+    return None
+
+
+Asked = tuple[Prepared, dict[str, Any]]
+"""A statement, and its parameters."""
+
+
+def awaited(organization_id: int, size: int, filing: Filing) -> Asked:
+    """With what a transaction begins that puts a content into a folder before it is there: arrived() goes on."""
+    return _filed(AWAITED, organization_id, filing, {"size": size})
+
+
+def arrived(tx: Transaction, organization_id: int, first: Asked, parsed: Callable[[], Any]) -> Appended:
+    (row,) = tx.rows(*first, meanwhile=parsed)
+    tx.execute(ARRIVED, {**_columns_of(parsed()), "organization_id": organization_id})
+    return Appended(*row)
 
 
 def append_known(database: Database, organization_id: int, sha256: bytes, filing: Filing) -> Appended | None:
     """The same with a content that the organisation has already, so that it need be neither parsed nor sent. None where
     it has none of this name."""
-    row = _append(database, organization_id, KNOWN, {"sha256": sha256}, filing)
+    row = database.row(*_filed(KNOWN, organization_id, filing, {"sha256": sha256}))
     return Appended(*row) if row else None
 
 
@@ -162,14 +203,7 @@ def _columns_of(content: Any) -> dict[str, Any]:
     return {name: getattr(content, name) for name in TYPES}
 
 
-def _append(
-    database: Database,
-    organization_id: int,
-    kept: str,
-    given: dict[str, Any],
-    filing: Filing,
-    on_disk: Callable[[], bool] | None = None,
-) -> tuple[Any, ...] | None:
+def _filed(kept: str, organization_id: int, filing: Filing, given: dict[str, Any]) -> Asked:
     params = dict(
         given,
         organization_id=organization_id,
@@ -189,8 +223,7 @@ def _append(
     if filing.replaced is not None:
         view, params["replaced"] = filing.replaced
         params["from_group"], params["from_folder"] = view.group_id, view.folder_id
-    statement = _append_statement(kept, filing.reader is not None, filing.replaced is not None)
-    return database.row_if(statement, params, on_disk) if on_disk else database.row(statement, params)
+    return _append_statement(kept, filing.reader is not None, filing.replaced is not None), params
 
 
 def columns(

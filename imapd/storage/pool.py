@@ -115,29 +115,18 @@ class Database:
         """One statement whose rows, if any, nobody wants."""
         self._run(sql, params, fetch=False)
 
-    def row_if(self, sql: Sql, params: Sequence[Any] | dict[str, Any], so: Callable[[], bool]) -> Row | None:
-        """The first row of one statement that is committed, one round trip later, if so() says yes; it is undone where
-        that says no (then None) or raises. Where the statement has to be tried again, so() is asked again."""
-        rows = self._run(sql, params, fetch=True, so=so)
-        return rows[0] if rows else None
-
     @contextmanager
-    def transaction(self) -> Iterator["Transaction"]:
-        """A transaction over several statements; nothing may wait for a client inside."""
-        with self._connection() as connection:
-            connection.autocommit = False
+    def transaction(self, first: Sql = "") -> Iterator["Transaction"]:
+        """A transaction over several statements; nothing may wait for a client inside. first: with which it begins, so
+        that a connection is taken that has planned it."""
+        with self._connection(first) as connection:
+            tx = Transaction(self, connection, begin="BEGIN; ")
             try:
-                yield Transaction(self, connection)
-                try:
-                    connection.commit()
-                except psycopg2.Error as error:
-                    raise meaning(error) from error
-            except BaseException:
-                _undo(connection, connection.rollback)
+                yield tx
+                tx.commit()
+            except (psycopg2.Error, errors.MailError):  # after all else the connection is closed
+                tx.roll_back()
                 raise
-            finally:
-                if not connection.closed:
-                    connection.autocommit = True
 
     @contextmanager
     def alone(self, key: int) -> Iterator[bool]:
@@ -168,37 +157,16 @@ class Database:
         while connection := self._pick(""):
             connection.close()
 
-    def _run(
-        self,
-        sql: Sql,
-        params: Any,
-        fetch: bool,
-        running: Running | None = None,
-        so: Callable[[], bool] | None = None,
-    ) -> list[Row]:
+    def _run(self, sql: Sql, params: Any, fetch: bool, running: Running | None = None) -> list[Row]:
         for attempt in range(ATTEMPTS):
             try:
                 with self._connection(sql) as connection, running.on(connection) if running else nullcontext():
-                    if so is not None:
-                        return self._held(connection, sql, params, so)
                     return self._statement(connection, sql, params, fetch)
             except psycopg2.Error as error:
                 if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
                     raise meaning(error) from error
                 time.sleep(FIRST_PAUSE_SECONDS * 3**attempt)
         raise AssertionError("the loop returns or raises")
-
-    def _held(self, connection: Connection, sql: Sql, params: Any, so: Callable[[], bool]) -> list[Row]:
-        try:
-            rows = self._statement(connection, sql, params, fetch=True, begin="BEGIN; ")
-            if not so():
-                self._statement(connection, "ROLLBACK", (), fetch=False)
-                return []
-            self._statement(connection, "COMMIT", (), fetch=False)
-            return rows
-        except Exception:
-            _undo(connection, partial(self._statement, connection, "ROLLBACK", (), fetch=False))
-            raise
 
     def _statement(self, connection: Any, sql: Sql, params: Any, fetch: bool, begin: str = "") -> list[Row]:
         """begin: what is sent before it, in the same round trip."""
@@ -220,8 +188,7 @@ class Database:
         if sql.name not in connection.prepared:
             cursor.execute(sql.prepare)
             connection.prepared.add(sql.name)
-        if connection.autocommit:  # else BEGIN goes first, and would be taken for it
-            connection.asked = sql
+        connection.asked = sql
         try:
             cursor.execute(begin + sql.execute, sql.values(params) or None)
         except psycopg2.errors.FeatureNotSupported:  # PLAN_OUTDATED
@@ -295,33 +262,47 @@ class Database:
         return connection
 
 
-def _undo(connection: Connection, undo: Callable[[], object]) -> None:
-    if not connection.closed:
-        try:
-            undo()
-        except psycopg2.Error:  # a server that is gone has undone it; what is raised is why
-            connection.close()
-
-
 class Transaction:
-    """What `Database.transaction()` gives: the same three verbs, on one connection."""
+    """What `Database.transaction()` gives: the same three verbs, on one connection. With the first one it begins."""
 
-    def __init__(self, database: Database, connection: Connection):
+    def __init__(self, database: Database, connection: Connection, begin: str = ""):
         self._database = database
         self._connection = connection
+        self._begin = begin
 
-    def rows(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+    def rows(
+        self,
+        sql: Sql,
+        params: Sequence[Any] | dict[str, Any] = (),
+        *,
+        fetch: bool = True,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> list[Row]:
+        """meanwhile: called, where that can be done, while PostgreSQL is at work; what it raises is lost."""
         try:
-            return self._database._statement(self._connection, sql, params, fetch=True)
+            self._connection.meanwhile = meanwhile
+            rows = self._database._statement(self._connection, sql, params, fetch, self._begin)
         except psycopg2.Error as error:
             raise meaning(error) from error
+        finally:
+            self._connection.meanwhile = None
+        self._begin = ""  # not before: a first statement that failed may not have come to it
+        return rows
 
     def row(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         rows = self.rows(sql, params)
         return rows[0] if rows else None
 
     def execute(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> None:
-        try:
-            self._database._statement(self._connection, sql, params, fetch=False)
-        except psycopg2.Error as error:
-            raise meaning(error) from error
+        self.rows(sql, params, fetch=False)
+
+    def commit(self) -> None:
+        if not self._begin:
+            self.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        if not self._connection.closed:
+            try:
+                self._database._statement(self._connection, "ROLLBACK", (), fetch=False)
+            except psycopg2.Error:  # a server that is gone has undone it; what is raised is why
+                self._connection.close()

@@ -14,7 +14,7 @@ from imapd.errors import MailError
 from imapd.storage import accounts, contents, credentials, folders, messages
 from imapd.storage.folders import Named
 from imapd.storage.messages import DELETED, FlagChange, View
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Transaction
 
 INBOX = "INBOX"
 EMPTY: dict[str, Any] = {"bytea": b"", "text": "", "bigint": 0, "smallint": 0, "boolean": False}
@@ -43,12 +43,13 @@ def rehearse(database: Database) -> None:
     """On one connection, in one transaction, which is undone. Where PostgreSQL is away, the first sessions wait as long
     as they have to."""
     with suppress(MailError), database.transaction() as tx:
-        play(cast(Database, tx))  # it has the same verbs
+        play(tx)
         raise TakenBack
 
 
-def play(stage: Database) -> None:
+def play(tx: Transaction) -> None:
     """What a client does that logs in, looks around, and moves a message about."""
+    stage = cast(Database, tx)  # it has the same verbs
     number, name = -1 - randbits(62), f"{token_hex(8)}.invalid"
     stage.execute(NOBODY, {"id": number, "name": name})
     stage.execute(FURNISHED, (number, number, [INBOX], [""]))
@@ -63,7 +64,7 @@ def play(stage: Database) -> None:
     content.message_id = name  # it begins a thread
     # APPEND, IDLE, STORE, COPY, EXPUNGE
     filing = contents.Filing(Named([number], INBOX), [(0, 0)], [(0, [])])
-    contents.append(stage, number, [content], filing)
+    contents.arrived(tx, number, contents.awaited(number, content.size, filing), lambda: content)
     contents.append_known(stage, number, content.sha256, filing)
     view, first = View(number, inbox.group_id, inbox.folder_id), [range(1, 2)]
     messages.news_since(stage, view, inbox.modseq, claimed_to=0)

@@ -5,6 +5,7 @@ Only for processes that gevent has patched, and in them for the thread of the hu
 counts for none of their connections. For the other processes of a server, see waiting_threads.py.
 """
 
+from contextlib import suppress
 from os import sched_yield
 from time import monotonic, perf_counter
 from typing import Any
@@ -38,6 +39,8 @@ class Patience:
 
     def wait(self, connection: Any) -> None:
         """The wait callback of psycopg2. Raises OperationalError; then the connection is closed."""
+        if connection.meanwhile is not None and _is_answered_meanwhile(connection):
+            return
         if self._answers_at_once(connection):
             return
         greenlet = getcurrent()
@@ -71,6 +74,16 @@ class Patience:
         for greenlet in [each for each, until in self._until.items() if now >= until]:
             if self._until.get(greenlet, now + 1) <= now:  # those before it may have changed that
                 greenlet.throw(TimeoutError)
+
+
+def _is_answered_meanwhile(connection: Any) -> bool:
+    """Sends what has been asked, and does what is to be done meanwhile: once."""
+    meanwhile, connection.meanwhile = connection.meanwhile, None
+    if connection.poll() == extensions.POLL_OK:
+        return True
+    with suppress(Exception):  # psycopg2 would take it for its own, and give up the connection
+        meanwhile()
+    return False
 
 
 def wait_at_most(connect_seconds: float, answer_seconds: float) -> None:

@@ -6,13 +6,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from imapd import errors
 from imapd.storage.connection import Running
-from imapd.storage.pool import ATTEMPTS, Database, tried_again
+from imapd.storage.pool import ATTEMPTS, Database, Sql, tried_again
 from imapd.storage.prepared import Prepared
 from tests.running.together import together
 from workers.embedded import Embedded
@@ -94,6 +96,50 @@ assert 490 <= rounds <= 550, rounds
 print("well")
 """
 
+# While PostgreSQL is at work, the greenlet that waits for it is, too. What it raises then is not taken for PostgreSQL's.
+MEANWHILE = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import sys, time
+import gevent
+from imapd.storage.pool import Database
+from imapd.storage.prepared import Prepared
+from imapd.storage.waiting_greenlets import wait_at_most
+
+wait_at_most(2, 2)
+database = Database(sys.argv[1], 1)
+slow = Prepared("SELECT 1 FROM pg_sleep(%s)")
+database.row(slow, (0,))
+done = []
+
+def works():
+    time.sleep(0.3)  # others have their turn
+    done.append(time.monotonic())
+    raise ValueError
+
+for sql in ("SELECT 1 FROM pg_sleep(%s)", Prepared("SELECT 1 AS n FROM pg_sleep(%s)"), slow):
+    with database.transaction(sql) as tx:
+        began = time.monotonic()
+        assert tx.rows(sql, (0.4,), meanwhile=works) == [(1,)]
+        took = time.monotonic() - began
+        assert len(done) == 1 and done.pop() - began < took, took
+        assert tx.row("SELECT 2") == (2,) and not done  # once
+assert took < 0.69, took
+assert len(database._free) == 1
+
+
+def stays():
+    with database.transaction() as tx:
+        tx.rows("SELECT 1", meanwhile=lambda: gevent.sleep(60))
+
+killed = gevent.spawn(stays)
+gevent.sleep(0.2)
+killed.kill()
+assert not database._free and database._places.free == 1
+assert database.row("SELECT 3") == (3,)
+print("well")
+"""
+
 # The same process, and many greenlets in it.
 MANY = """
 import gevent.monkey
@@ -140,16 +186,19 @@ with gevent.Timeout(0.2, False):
     database.row("SELECT pg_sleep(60)")
 at_rest(database)
 
-# Who is killed at any moment of a statement that waits for a thread: nothing of it stays, or it had not to wait any more.
+# Who is killed at any moment of a transaction that waits for a thread: nothing of it stays, or it had not to wait any
+# more.
 database.execute("CREATE TABLE waiting (n int)")
 threads = gevent.threadpool.ThreadPool(4)
 ended, acknowledged = set(), set()
 
 def holds(n):
     sleeping = threads.spawn(time.sleep, 0.003)
-    so = lambda: (sleeping.get(), ended.add(n), True)[-1]
-    if database.row_if("INSERT INTO waiting VALUES (%s) RETURNING n", (n,), so):
-        acknowledged.add(n)
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO waiting VALUES (%s)", (n,))
+        sleeping.get()
+        ended.add(n)
+    acknowledged.add(n)
 
 until, n = time.monotonic() + 20, 0
 while time.monotonic() < until and (n < 60 or not acknowledged or not ended - acknowledged):
@@ -206,7 +255,11 @@ def test_a_worker_does_not_wait_for_ever(services: Embedded, kind: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("script", [QUICK, MANY], ids=["look out for quick answers", "share the pool, and leave it"])
+@pytest.mark.parametrize(
+    "script",
+    [QUICK, MEANWHILE, MANY],
+    ids=["look out for quick answers", "do something meanwhile", "share the pool, and leave it"],
+)
 def test_greenlets_that_wait(services: Embedded, script: str) -> None:
     command = [sys.executable, "-c", script, services.dsn]
     root = Path(__file__).parents[2]
@@ -372,66 +425,59 @@ def held(services: Embedded, database: Database) -> Iterator[Callable[[], list[i
 INSERT = Prepared("INSERT INTO held VALUES (%s::int) RETURNING n, pg_backend_pid()")
 
 
-def test_nobody_sees_what_is_held(database: Database, held: Callable[[], list[int]]) -> None:
-    seen: list[list[int]] = []
+def test_a_transaction_begins_with_its_first_statement(database: Database, held: Callable[[], list[int]]) -> None:
+    database.row(INSERT, (1,))
+    before = database.statements
+    with database.transaction(INSERT) as tx:
+        tx.execute(INSERT, (2,))
+        tx.execute(INSERT, (3,))
+        assert held() == [1]
+    assert (database.statements - before, held()) == (3, [1, 2, 3])
+    with database.transaction():
+        pass
+    assert database.statements - before == 3
 
-    def so() -> bool:
-        seen.append(held())
-        return True
 
-    row = database.row_if(INSERT, (1,), so)
-    assert row and row[0] == 1
-    assert (seen, held()) == ([[]], [1])
-    assert database.row_if("DELETE FROM held WHERE n > 1 RETURNING n", (), so) is None
-    assert len(seen) == 2
-
-
-def test_what_is_not_so_is_undone(database: Database, held: Callable[[], list[int]]) -> None:
-    def fails() -> bool:
-        raise errors.Corrupt
-
-    first = database.row_if(INSERT, (1,), lambda: True)
-    assert database.row_if(INSERT, (2,), lambda: False) is None
-    with pytest.raises(errors.Corrupt):
-        database.row_if(INSERT, (2,), fails)
-    again = database.row_if(INSERT, (2,), lambda: True)
-    assert first and again and first[1] == again[1]  # on the same connection, which was in no transaction any more
+def test_what_a_transaction_did_is_undone(database: Database, held: Callable[[], list[int]]) -> None:
+    backends = [inserted(database, 1), inserted(database, 2, but=errors.Corrupt), inserted(database, 2)]
+    assert held() == [1, 2]
+    assert len(set(backends)) == 1  # on the same connection, which was in no transaction any more
+    inserted(database, 3, but=ValueError)
     assert held() == [1, 2]
 
 
-def test_a_statement_that_is_refused_is_not_held(database: Database, held: Callable[[], list[int]]) -> None:
-    asked: list[int] = []
-    for _ in range(2):
-        with pytest.raises(errors.AlreadyExists):
-            database.row_if("INSERT INTO held VALUES (1), (1) RETURNING n", (), lambda: not asked.append(1))
-    assert (asked, held()) == ([], [])
-    assert len(database._free) == 1
+def inserted(database: Database, number: int, but: type[Exception] | None = None) -> object:
+    """By which server process; undone where something is raised."""
+    row = None
+    with pytest.raises(but) if but else nullcontext(), database.transaction(INSERT) as tx:
+        row = tx.row(INSERT, (number,))
+        if but:
+            raise but
+    return row and row[1]
 
 
-@pytest.mark.parametrize(("state", "times"), [("40P01", ATTEMPTS), ("IM003", 1)])
-def test_what_is_held_is_tried_again(
-    database: Database, held: Callable[[], list[int]], state: str, times: int
+@pytest.mark.parametrize("refused", ["INSERT INTO held VALUES (1), (1)", Prepared("SELECT FROM nowhere")])
+def test_a_first_statement_that_is_refused_does_not_let_the_next_ones_through(
+    database: Database, held: Callable[[], list[int]], refused: Sql
 ) -> None:
-    """The commit, too, may meet another transaction."""
-    database.execute(
-        "CREATE OR REPLACE FUNCTION meets() RETURNS trigger LANGUAGE plpgsql AS"
-        f" $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"
-    )
-    database.execute(
-        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON held DEFERRABLE INITIALLY DEFERRED"
-        " FOR EACH ROW WHEN (NEW.n < 0) EXECUTE FUNCTION meets()"
-    )
-    asked: list[int] = []
-    with pytest.raises(errors.MailError):
-        database.row_if(INSERT, (-1,), lambda: not asked.append(1))
-    assert (len(asked), held()) == (times, [])
-    assert database.row_if(INSERT, (1,), lambda: True) and held() == [1]
-    database.execute("DROP FUNCTION meets CASCADE")
+    for _ in range(2):
+        with suppress(errors.MailError, psycopg2.Error), database.transaction() as tx:
+            with pytest.raises((errors.AlreadyExists, psycopg2.Error)):
+                tx.execute(refused)
+            tx.execute(INSERT, (2,))
+            raise errors.Corrupt
+        assert held() == []
+        assert len(database._free) == 1
+    with database.transaction() as tx:
+        tx.execute(INSERT, (1,))
+    assert held() == [1]
 
 
-def test_a_connection_lost_while_it_is_held_is_no_success(database: Database, held: Callable[[], list[int]]) -> None:
-    backend = database.row("SELECT pg_backend_pid()")
-    assert backend
-    with pytest.raises(errors.Unavailable):
-        database.row_if(INSERT, (1,), lambda: not killed(database, backend[0]))
-    assert held() == []
+def test_what_is_done_meanwhile_may_fail_and_is_not_done_where_nobody_waits(
+    database: Database, held: Callable[[], list[int]]
+) -> None:
+    """In this process psycopg2 itself waits."""
+    done: list[int] = []
+    with database.transaction() as tx:
+        tx.rows(INSERT, (1,), meanwhile=lambda: done.append(1))
+    assert (done, held()) == ([], [1])

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import cast
 
 import pytest
 
@@ -46,9 +45,9 @@ def test_what_sessions_ask_is_planned_and_nothing_is_left(database: Database) ->
 def test_two_do_not_wait_for_each_other(store: Store, database: Database) -> None:
     other = Database(store.dsn, 1, lock_timeout_seconds=0.5)
     with suppress(TakenBack), database.transaction() as tx:
-        play(cast(Database, tx))
+        play(tx)
         with suppress(TakenBack), other.transaction() as at_once:
-            play(cast(Database, at_once))
+            play(at_once)
             raise TakenBack
         raise TakenBack
     other.close()

@@ -51,7 +51,7 @@ SELECTED = {
 }
 NEW = LETTER.replace(b"one", b"two")
 AUTHENTICATED = {
-    f"APPEND Other {{{len(NEW)}+}}\r\n{NEW.decode()}": 2,
+    f"APPEND Other {{{len(NEW)}+}}\r\n{NEW.decode()}": 3,
     f"APPEND Other {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 1,
     f"APPEND Other {{{len(LETTER)}+}}\r\n{LETTER.decode()} {{{len(LETTER)}+}}\r\n{LETTER.decode()}": 1,
     f"APPEND Other {{{len(LETTER)}}}\r\n{LETTER.decode()} {{{len(LETTER)}}}\r\n{LETTER.decode()}": 3,

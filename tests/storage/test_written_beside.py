@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A new message is written to the disk while its row is made: the row is there once the octets are, or not at all."""
+"""A new message is parsed and written to the disk while its row is made: it is there once all that is, or not at all."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -15,8 +17,10 @@ from imapd.settings import Settings
 from imapd.storage import quotas
 from imapd.storage.blobs import Begun, BlobStore
 from imapd.storage.quotas import Limits
+from tests.running.server import eventually
 from tests.running.store import Store
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 LETTER = b"From: ann@example.com\r\nSubject: %d\r\n\r\nbody\r\n"
 
 
@@ -120,6 +124,46 @@ def test_several_are_on_the_disk_before_their_rows(store: Store, account: Accoun
     account.append("INBOX", [letter(1), letter(2)])
     account.append("INBOX", [letter(3)])
     assert free == [True, False]
+
+
+def test_one_that_somebody_else_brings_meanwhile(
+    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colleague = store.account(store.node(), "colleague@example.com")
+    parse = delivery.content_of
+    parsed: list[bytes] = []
+
+    def with_another(node: Any, literal: Any, digest: bytes) -> Any:
+        parsed.append(digest)
+        if len(parsed) == 1:
+            colleague.append("INBOX", [letter()])
+        return parse(node, literal, digest)
+
+    monkeypatch.setattr(delivery, "content_of", with_another)
+    assert list(account.append("INBOX", [letter()]).uids) == [1]
+    assert len(parsed) == 2, "once by each"
+    assert store.database.row("SELECT count(*), count(DISTINCT content_id) FROM messages") == (2, 1)
+    assert store.database.row("SELECT count(*) FROM contents") == (1,)
+
+
+def test_two_that_wait_for_each_other(store: Store, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is new takes the folder first and the thread last, several together the other way round."""
+    parse = delivery.content_of
+    answer = Draft(Held(b"Message-ID: <2@x>\r\nReferences: <1@x>\r\n\r\nanswer\r\n"))
+    others: list[Future[Any]] = []
+
+    def with_another(node: Any, literal: Any, digest: bytes) -> Any:
+        if not others and threading.current_thread() is threading.main_thread():
+            others.append(together.submit(store.account(store.node()).append, "INBOX", [answer, letter()]))
+            assert eventually(lambda: store.database.row(WAITING) == (1,), 5)
+        return parse(node, literal, digest)
+
+    monkeypatch.setattr(delivery, "content_of", with_another)
+    with ThreadPoolExecutor() as together:
+        first = Draft(Held(b"Message-ID: <1@x>\r\n\r\nquestion\r\n"))
+        uids = {*account.append("INBOX", [first]).uids, *others[0].result().uids}
+    assert len(uids) == 3 and messages(store) == 3
+    assert store.database.row("SELECT count(DISTINCT thread_id) FROM contents") == (2,)
 
 
 def usage(store: Store) -> list[tuple[Any, ...]]:
