@@ -31,7 +31,7 @@ from imapd.metrics import Metrics
 from imapd.settings import Settings
 from imapd.storage.blobs import Begin, BlobStore
 from imapd.storage.pool import Database
-from imapd.storage.rehearsal import rehearse
+from imapd.storage.rehearsal import Rehearsals
 
 if TYPE_CHECKING:
     from imapd.protocol.session import Session
@@ -85,10 +85,9 @@ class Node:
         hashing = HashingThreads(settings.auth.threads, settings.auth.queue)
         counters = Counters(settings.redis.url)
         authenticator = Authenticator(database, counters, settings.auth, run=hashing.run, audit=audit)
-        started: list[Any] = [pubsub, wakeups, sessions, audit, recheck, review]
+        started: list[Any] = [pubsub, wakeups, sessions, audit, recheck, review, Rehearsals(database)]
         for service in started:
             service.start(gevent.spawn)
-        gevent.spawn(rehearse, database)
         indexes = Indexes(database, wakeups)
         return cls(
             settings, metrics, database, blobs, control, wakeups, sessions, authenticator, indexes, audit,

@@ -2,9 +2,12 @@
 """What sessions ask most is asked once before any of them does: by nobody, of a mailbox that never comes to be.
 
 The first time on a connection PostgreSQL plans a statement and each one in the functions that it calls. For an APPEND
-that is ten times as long as the statement lasts, and nobody's message should have to wait for it.
+that is ten times as long as the statement lasts, and nobody's message should have to wait for it. What is planned is
+planned anew when tables have been vacuumed or analyzed, which a server that is used sees each minute.
 """
 
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from secrets import randbits, token_hex
 from types import SimpleNamespace
@@ -14,7 +17,8 @@ from imapd.errors import MailError
 from imapd.storage import accounts, contents, credentials, folders, messages
 from imapd.storage.folders import Named
 from imapd.storage.messages import DELETED, FlagChange, View
-from imapd.storage.pool import Database, Transaction
+from imapd.storage.pool import Database, Row, Transaction
+from imapd.storage.prepared import Prepared
 
 INBOX = "INBOX"
 EMPTY: dict[str, Any] = {"bytea": b"", "text": "", "bigint": 0, "smallint": 0, "boolean": False}
@@ -33,6 +37,53 @@ NOBODY = """
     VALUES (%(id)s, %(id)s, %(id)s, %(id)s, 'nobody')
 """
 FURNISHED = "SELECT furnish_mailbox(%s, %s, NULL, NULL, NULL, %s, %s)"
+
+
+SECONDS = 5.0
+"""So often it is looked whether plans have been lost."""
+
+ENOUGH = 100
+"""Where fewer statements were asked since the last rehearsal, there is none: each leaves a few dead rows, for which
+tables are vacuumed in the end, which would call for the next one though nobody uses the server."""
+
+TREATED = Prepared("""
+    SELECT pg_postmaster_start_time(), max(greatest(last_vacuum, last_autovacuum, last_analyze, last_autoanalyze))
+      FROM pg_stat_user_tables
+""")
+
+
+class Rehearsals:
+    """One when a worker begins, and one whenever plans have been lost, on the connection that is used most."""
+
+    def __init__(self, database: Database):
+        self._database = database
+        self._treated: Row | None = None  # before the last rehearsal
+        self._asked = 0  # the statements of the database until then, and those of look()
+        self._stopped = threading.Event()
+
+    def start(self, spawn: Callable[[Callable[[], None]], Any]) -> None:
+        spawn(self._look_now_and_then)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def look(self, enough: int = ENOUGH) -> None:
+        """Raises MailError."""
+        is_wanted = self._database.statements - self._asked >= enough
+        treated = self._database.row(TREATED)
+        if is_wanted and treated != self._treated:
+            rehearse(self._database)
+            self._treated, self._asked = treated, self._database.statements
+        else:
+            self._asked += 1
+
+    def _look_now_and_then(self) -> None:
+        enough = 0
+        while not self._stopped.is_set():
+            with suppress(MailError):
+                self.look(enough)
+                enough = ENOUGH
+            self._stopped.wait(SECONDS)
 
 
 class TakenBack(MailError):

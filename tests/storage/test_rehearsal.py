@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from imapd.storage.pool import Database, Row
-from imapd.storage.rehearsal import TakenBack, play, rehearse
+from imapd.storage.rehearsal import ENOUGH, Rehearsals, TakenBack, play, rehearse
 from tests.running.store import Store
 
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
@@ -55,3 +55,29 @@ def test_two_do_not_wait_for_each_other(store: Store, database: Database) -> Non
 
 def test_without_postgresql_there_is_none() -> None:
     rehearse(Database("host=/nonexistent dbname=imapd", 1))
+
+
+def test_when_plans_are_lost_there_is_another_one(store: Store, database: Database) -> None:
+    rehearsals = Rehearsals(database)
+
+    def look() -> int:
+        """How many there have been."""
+        rehearsals.look()
+        ((most,),) = database.rows("SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%%messages%%'")
+        return int(most or 0)
+
+    rehearsals.look(0)
+    assert look() == 1
+    ask(database, ENOUGH)
+    assert look() == 1, "none is wanted"
+    store.database.execute("ANALYZE folders")
+    assert look() == 2
+    store.database.execute("ANALYZE folders")
+    assert [look() for _ in range(ENOUGH // 2)] == [2] * (ENOUGH // 2), "nobody asks anything"
+    ask(database, ENOUGH)
+    assert [look(), look()] == [3, 3]
+
+
+def ask(database: Database, times: int) -> None:
+    for _ in range(times):
+        database.row("SELECT 1")
