@@ -37,8 +37,8 @@ CREATE TABLE contents (
     PRIMARY KEY (organization_id, content_id),
     UNIQUE (organization_id, sha256)
 ) WITH (toast_tuple_target = 512);
--- What FETCH, SORT and THREAD ask of whole mailboxes stays in the row, and so do the short texts of SEARCH: to look one up
--- elsewhere costs more than to read past it, and to keep it there a row more. The two long texts are kept apart.
+-- What FETCH, SORT and THREAD ask of whole mailboxes stays in the row, and so do the short texts of SEARCH: looking one up
+-- elsewhere costs more than reading past it, and keeping it there costs a row more. The two long texts are kept apart.
 ALTER TABLE contents
     ALTER COLUMN sha256 SET STORAGE MAIN,
     ALTER COLUMN envelope SET STORAGE MAIN,

@@ -119,7 +119,7 @@ def _append(
         known = append_known(node, organization_id, digests[0], drafts[0].literal.size, filing)
         if known:
             return known
-        if drafts[0].literal.spool is None:
+        if drafts[0].literal.spool is None and drafts[0].literal.size < PARSE_ASIDE_FROM:
             return _append_new(node, organization_id, digests[0], drafts[0].literal, filing)
     parsed = _all_parsed(node, drafts, digests)
     _keep(node, organization_id, drafts, digests)

@@ -47,6 +47,14 @@ class Connection(psycopg2.extensions.connection):
             return False
         return True
 
+    def is_idle(self) -> bool:
+        """Whether it is in no transaction, and has answered. Asks nobody, either."""
+        return bool(self.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE)
+
+    def has_failed(self) -> bool:
+        """Whether its transaction has, and can only be undone."""
+        return bool(self.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_INERROR)
+
 
 class Running:
     """A statement that somebody else may call off, before it begins or while it runs."""

@@ -56,6 +56,9 @@ TYPES = {
 }
 """The columns that parsing fills, each with its type."""
 
+Asked = tuple[Prepared, dict[str, Any]]
+"""A statement, and its parameters."""
+
 COLUMNS = frozenset({*TYPES, "content_id", "thread_id"})
 
 INTO = f"INSERT INTO contents (organization_id, {', '.join(TYPES)}, thread_id)"
@@ -74,7 +77,7 @@ ONE = (
 )
 """Most commands bring one: to list and join it would take a tenth of their time."""
 
-AWAITED = "c AS (SELECT ARRAY[nextval('contents_content_id_seq')] AS ids, ARRAY[%(size)s::bigint] AS sizes)"
+PLACED = "c AS (SELECT ARRAY[nextval('contents_content_id_seq')] AS ids, ARRAY[%(size)s::bigint] AS sizes)"
 """One that is still being parsed, whose row the same transaction makes next: ARRIVED."""
 
 ARRIVED = Prepared(
@@ -152,10 +155,6 @@ def append(database: Database, organization_id: int, contents: Sequence[Any], fi
     return Appended(*row)
 
 
-class NotDone(errors.MailError):
-    """What should have happened meanwhile has not."""
-
-
 @tried_again
 def append_beside(
     database: Database,
@@ -168,26 +167,23 @@ def append_beside(
     """The same with one new content that is still being parsed and written: parsed() gives it, each time it is asked.
     Nobody sees the message before on_disk() has said yes. None where it says no, or where the organisation has the
     content by now: then nothing is done. Its folder and its quota are locked all the time, at last its thread, too."""
-    first = awaited(organization_id, size, filing)
-    with suppress(NotDone, errors.AlreadyExists), database.transaction(first[0]) as tx:
-        appended = arrived(tx, organization_id, first, parsed)
-        if not on_disk():
-            raise NotDone
-        return appended
+    asked = placing(organization_id, size, filing)
+    with suppress(errors.AlreadyExists), database.transaction(asked[0]) as tx:
+        appended = arrived(tx, organization_id, asked, parsed)
+        if on_disk():
+            return appended
+        tx.roll_back()
     return None
 
 
-Asked = tuple[Prepared, dict[str, Any]]
-"""A statement, and its parameters."""
-
-
-def awaited(organization_id: int, size: int, filing: Filing) -> Asked:
+def placing(organization_id: int, size: int, filing: Filing) -> Asked:
     """With what a transaction begins that puts a content into a folder before it is there: arrived() goes on."""
-    return _filed(AWAITED, organization_id, filing, {"size": size})
+    return _filed(PLACED, organization_id, filing, {"size": size})
 
 
-def arrived(tx: Transaction, organization_id: int, first: Asked, parsed: Callable[[], Any]) -> Appended:
-    (row,) = tx.rows(*first, meanwhile=parsed)
+def arrived(tx: Transaction, organization_id: int, asked: Asked, parsed: Callable[[], Any]) -> Appended:
+    """What placing() gave is asked while parsed() is at work; then comes the content itself."""
+    (row,) = tx.rows(*asked, meanwhile=parsed)
     tx.execute(ARRIVED, {**_columns_of(parsed()), "organization_id": organization_id})
     return Appended(*row)
 

@@ -120,7 +120,7 @@ class Database:
         """A transaction over several statements; nothing may wait for a client inside. first: with which it begins, so
         that a connection is taken that has planned it."""
         with self._connection(first) as connection:
-            tx = Transaction(self, connection, begin="BEGIN; ")
+            tx = Transaction(self, connection)
             try:
                 yield tx
                 tx.commit()
@@ -132,7 +132,7 @@ class Database:
     def alone(self, key: int) -> Iterator[bool]:
         """Whether we are the only one, on all nodes, within this block: a lock of PostgreSQL that a crash gives up."""
         with self._connection() as connection:
-            by_it = Transaction(self, connection)
+            by_it = Transaction(self, connection, begin="")
             (won,) = by_it.rows("SELECT pg_try_advisory_lock(%s)", (key,))[0]
             try:
                 yield won
@@ -252,8 +252,10 @@ class Database:
         elif connection.closed:
             # The server went away, or changed: what lies in the pool is most likely as dead as this one.
             self.close()
-        else:
+        elif connection.is_idle():
             self._free.append(connection)
+        else:
+            connection.close()
 
     def _open(self) -> Connection:
         generation = self._generation
@@ -263,9 +265,12 @@ class Database:
 
 
 class Transaction:
-    """What `Database.transaction()` gives: the same three verbs, on one connection. With the first one it begins."""
+    """What `Database.transaction()` gives: the same three verbs, on one connection. With the first one it begins.
 
-    def __init__(self, database: Database, connection: Connection, begin: str = ""):
+    begin: empty where each statement is its own transaction.
+    """
+
+    def __init__(self, database: Database, connection: Connection, begin: str = "BEGIN; "):
         self._database = database
         self._connection = connection
         self._begin = begin
@@ -279,15 +284,14 @@ class Transaction:
         meanwhile: Callable[[], object] | None = None,
     ) -> list[Row]:
         """meanwhile: called, where that can be done, while PostgreSQL is at work; what it raises is lost."""
+        begin = self._begin if self._connection.is_idle() else ""
         try:
             self._connection.meanwhile = meanwhile
-            rows = self._database._statement(self._connection, sql, params, fetch, self._begin)
+            return self._database._statement(self._connection, sql, params, fetch, begin)
         except psycopg2.Error as error:
             raise meaning(error) from error
         finally:
             self._connection.meanwhile = None
-        self._begin = ""  # not before: a first statement that failed may not have come to it
-        return rows
 
     def row(self, sql: Sql, params: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         rows = self.rows(sql, params)
@@ -297,11 +301,14 @@ class Transaction:
         self.rows(sql, params, fetch=False)
 
     def commit(self) -> None:
-        if not self._begin:
+        """Raises AssertionError where a statement has failed and nobody cared: PostgreSQL has undone it all."""
+        assert not self._connection.has_failed()
+        if not self._connection.is_idle():
             self.execute("COMMIT")
 
     def roll_back(self) -> None:
-        if not self._connection.closed:
+        """All that was done; what comes after it is another transaction."""
+        if not self._connection.is_idle():
             try:
                 self._database._statement(self._connection, "ROLLBACK", (), fetch=False)
             except psycopg2.Error:  # a server that is gone has undone it; what is raised is why

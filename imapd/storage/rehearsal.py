@@ -86,16 +86,12 @@ class Rehearsals:
             self._stopped.wait(SECONDS)
 
 
-class TakenBack(MailError):
-    """It was only a rehearsal; the connection is as good as before."""
-
-
 def rehearse(database: Database) -> None:
     """On one connection, in one transaction, which is undone. Where PostgreSQL is away, the first sessions wait as long
     as they have to."""
     with suppress(MailError), database.transaction() as tx:
         play(tx)
-        raise TakenBack
+        tx.roll_back()
 
 
 def play(tx: Transaction) -> None:
@@ -115,7 +111,9 @@ def play(tx: Transaction) -> None:
     content.message_id = name  # it begins a thread
     # APPEND, IDLE, STORE, COPY, EXPUNGE
     filing = contents.Filing(Named([number], INBOX), [(0, 0)], [(0, [])])
-    contents.arrived(tx, number, contents.awaited(number, content.size, filing), lambda: content)
+    contents.arrived(tx, number, contents.placing(number, content.size, filing), lambda: content)
+    content.sha256 = b"another one"
+    contents.append(stage, number, [content], filing)
     contents.append_known(stage, number, content.sha256, filing)
     view, first = View(number, inbox.group_id, inbox.folder_id), [range(1, 2)]
     messages.news_since(stage, view, inbox.modseq, claimed_to=0)

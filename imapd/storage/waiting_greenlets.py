@@ -39,8 +39,8 @@ class Patience:
 
     def wait(self, connection: Any) -> None:
         """The wait callback of psycopg2. Raises OperationalError; then the connection is closed."""
-        if connection.meanwhile is not None and _is_answered_meanwhile(connection):
-            return
+        if connection.meanwhile is not None:
+            _use_the_time(connection)
         if self._answers_at_once(connection):
             return
         greenlet = getcurrent()
@@ -76,14 +76,12 @@ class Patience:
                 greenlet.throw(TimeoutError)
 
 
-def _is_answered_meanwhile(connection: Any) -> bool:
-    """Sends what has been asked, and does what is to be done meanwhile: once."""
+def _use_the_time(connection: Any) -> None:
+    """Does what is to be done meanwhile: once. (That is while the statement is planned, if it is not yet.)"""
     meanwhile, connection.meanwhile = connection.meanwhile, None
-    if connection.poll() == extensions.POLL_OK:
-        return True
+    connection.poll()  # sends what has been asked
     with suppress(Exception):  # psycopg2 would take it for its own, and give up the connection
         meanwhile()
-    return False
 
 
 def wait_at_most(connect_seconds: float, answer_seconds: float) -> None:

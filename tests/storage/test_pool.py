@@ -435,6 +435,8 @@ def test_a_transaction_begins_with_its_first_statement(database: Database, held:
     assert (database.statements - before, held()) == (3, [1, 2, 3])
     with database.transaction():
         pass
+    with pytest.raises(errors.Corrupt), database.transaction():
+        raise errors.Corrupt
     assert database.statements - before == 3
 
 
@@ -473,10 +475,25 @@ def test_a_first_statement_that_is_refused_does_not_let_the_next_ones_through(
     assert held() == [1]
 
 
-def test_what_is_done_meanwhile_may_fail_and_is_not_done_where_nobody_waits(
+def test_a_transaction_that_has_failed_is_no_success(database: Database, held: Callable[[], list[int]]) -> None:
+    for first in (1, 2):
+        with pytest.raises(AssertionError), database.transaction() as tx:
+            for number in range(first, 3):
+                tx.execute(INSERT, (number,))
+            with suppress(errors.AlreadyExists):
+                tx.execute(INSERT, (2,))
+        assert held() == []
+    with database.transaction() as tx:
+        with suppress(errors.AlreadyExists):
+            tx.execute("INSERT INTO held VALUES (1), (1)")
+        tx.roll_back()
+        tx.execute(INSERT, (3,))
+    assert held() == [3]
+
+
+def test_nothing_is_done_meanwhile_where_psycopg2_itself_waits(
     database: Database, held: Callable[[], list[int]]
 ) -> None:
-    """In this process psycopg2 itself waits."""
     done: list[int] = []
     with database.transaction() as tx:
         tx.rows(INSERT, (1,), meanwhile=lambda: done.append(1))

@@ -16,6 +16,7 @@ from imapd.mail.delivery import Held
 from imapd.settings import Settings
 from imapd.storage import quotas
 from imapd.storage.blobs import Begun, BlobStore
+from imapd.storage.pool import Transaction
 from imapd.storage.quotas import Limits
 from tests.running.server import eventually
 from tests.running.store import Store
@@ -144,6 +145,45 @@ def test_one_that_somebody_else_brings_meanwhile(
     assert len(parsed) == 2, "once by each"
     assert store.database.row("SELECT count(*), count(DISTINCT content_id) FROM messages") == (2, 1)
     assert store.database.row("SELECT count(*) FROM contents") == (1,)
+
+
+MET = """
+    CREATE SEQUENCE met;
+    CREATE FUNCTION meets() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF nextval('met') = 1 THEN
+            RAISE EXCEPTION 'x' USING ERRCODE = '40P01';
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER late AFTER INSERT ON contents DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION meets()
+"""
+
+
+def test_what_meets_another_one_is_tried_again(
+    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, parsed = delivery.content_of, []
+    monkeypatch.setattr(delivery, "content_of", lambda *given: parsed.append(1) or parse(*given))
+    store.database.execute(MET)
+    assert list(account.append("INBOX", [letter()]).uids) == [1]
+    assert (messages(store), len(parsed), store.database.row("SELECT last_value FROM met")) == (1, 1, (2,))
+    assert [messages for _, messages in usage(store) if messages] == [1]
+
+
+def test_it_is_parsed_while_its_place_is_made(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, given = Transaction.rows, []
+
+    def noting(self: Transaction, *asked: Any, **how: Any) -> Any:
+        given.append(how.get("meanwhile"))
+        return rows(self, *asked, **how)
+
+    monkeypatch.setattr(Transaction, "rows", noting)
+    account.append("INBOX", [letter()])
+    parsed, *later = given
+    assert parsed().size == letter().literal.size
+    assert not any(later)
 
 
 def test_two_that_wait_for_each_other(store: Store, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
