@@ -39,7 +39,7 @@ NOBODY = """
 FURNISHED = "SELECT furnish_mailbox(%s, %s, NULL, NULL, NULL, %s, %s)"
 
 
-SECONDS = 5.0
+SECONDS = 1.0
 """So often it is looked whether plans have been lost."""
 
 ENOUGH = 100
