@@ -47,9 +47,12 @@ ENOUGH = 100
 tables are vacuumed in the end, which would call for the next one though nobody uses the server."""
 
 TREATED = Prepared("""
-    SELECT pg_postmaster_start_time(), max(greatest(last_vacuum, last_autovacuum, last_analyze, last_autoanalyze))
-      FROM pg_stat_user_tables
+    SELECT pg_postmaster_start_time(),
+           max(greatest(pg_stat_get_last_vacuum_time(t), pg_stat_get_last_autovacuum_time(t),
+                        pg_stat_get_last_analyze_time(t), pg_stat_get_last_autoanalyze_time(t)))
+      FROM unnest('{messages,contents,folders,folder_groups,quotas,changes,thread_members}'::regclass[]) t
 """)
+"""The tables that an APPEND writes to. (The views of PostgreSQL that say the same take ten times as long.)"""
 
 
 class Rehearsals:
