@@ -62,7 +62,9 @@ def test_when_plans_are_lost_there_is_another_one(store: Store, database: Databa
     def look() -> int:
         """How many there have been."""
         rehearsals.look()
-        ((most,),) = database.rows("SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%%messages%%'")
+        ((most,),) = database.rows(
+            "SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%%append_messages%%'"
+        )
         return int(most or 0)
 
     rehearsals.look(0)
