@@ -119,7 +119,7 @@ def _append(
         known = append_known(node, organization_id, digests[0], drafts[0].literal.size, filing)
         if known:
             return known
-        if drafts[0].literal.spool is None and drafts[0].literal.size < PARSE_ASIDE_FROM:
+        if _is_soon_parsed(drafts[0].literal):
             return _append_new(node, organization_id, digests[0], drafts[0].literal, filing)
     parsed = _all_parsed(node, drafts, digests)
     _keep(node, organization_id, drafts, digests)
@@ -230,9 +230,9 @@ def digest_of(literal: Octets) -> bytes:
 
 def content_of(node: Node, literal: Octets, digest: bytes) -> ParsedContent:
     """What is stored of a message beside its octets. Raises errors.Unavailable."""
-    spool: Spool | None = literal.spool
-    if spool is None and literal.size < PARSE_ASIDE_FROM:
+    if _is_soon_parsed(literal):
         return parse(literal.data, sha256=digest)
+    spool: Spool | None = literal.spool
     octets = literal.data if spool is None else spool.octets()
     try:
         parsed: ParsedContent = node.offload(partial(parse, sha256=digest), octets)
@@ -240,3 +240,7 @@ def content_of(node: Node, literal: Octets, digest: bytes) -> ParsedContent:
     finally:
         if isinstance(octets, mmap):
             octets.close()
+
+
+def _is_soon_parsed(literal: Octets) -> bool:
+    return literal.spool is None and literal.size < PARSE_ASIDE_FROM
