@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from imapd import log
 from imapd.mail import quota_warnings, quota_webhook
@@ -14,6 +14,12 @@ from imapd.settings import Settings
 from imapd.storage import changes, garbage, quotas, recount
 from imapd.storage.blobs import BlobStore
 from imapd.storage.pool import Database
+
+RESTS = 9
+"""So many times as long as it has worked a job rests."""
+LONGEST_REST_SECONDS = 10.0
+
+Step = TypeVar("Step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +43,23 @@ class Job:
     run: Callable[[Tools], None]
 
 
+def gently(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps of a job, with a rest after each: it takes a tenth of a processor, so that sessions hardly notice."""
+    began = time.monotonic()
+    for step in steps:
+        yield step
+        time.sleep(min(RESTS * (time.monotonic() - began), LONGEST_REST_SECONDS))
+        began = time.monotonic()
+
+
 def collect_garbage(tools: Tools) -> None:
-    *_, gone = garbage.collect(tools.database, tools.blobs, tools.settings.blobs.grace_seconds)
+    *_, gone = gently(garbage.collect(tools.database, tools.blobs, tools.settings.blobs.grace_seconds))
     if gone != garbage.Collected():
         log.info("garbage collected", **asdict(gone))
 
 
 def prune_changes(tools: Tools) -> None:
-    if gone := changes.prune(tools.database, tools.settings.database.changes_kept_seconds):
+    if gone := sum(gently(changes.prune(tools.database, tools.settings.database.changes_kept_seconds))):
         log.info("old changes forgotten", rows=gone)
 
 
@@ -64,34 +79,13 @@ def rearm_quotas(tools: Tools) -> None:
     quotas.rearm(tools.database)
 
 
-class QuotaDrift:
-    """Goes round all mailboxes, a few seconds of it at a time, and counts what their counters should say."""
-
-    def __init__(self, seconds: float = 5.0, now: Callable[[], float] = time.monotonic):
-        self._seconds = seconds
-        self._now = now
-        self._after = recount.FIRST
-        self._found = self._last = 0
-
-    def __call__(self, tools: Tools) -> None:
-        until = self._now() + self._seconds
-        while self._now() < until:
-            batch = recount.mailboxes(tools.database, self._after)
-            if not batch:
-                self._note(recount.drift_of_roots(tools.database))
-                self._after, self._last, self._found = recount.FIRST, self._found, 0
-                break
-            for box in batch:
-                self._note(recount.drift(tools.database, box))
-                self._after = box
-                if self._now() >= until:
-                    break
-        tools.metrics.quota_drift(max(self._found, self._last))
-
-    def _note(self, found: list[recount.Drift]) -> None:
-        self._found += len(found)
+def recount_quotas(tools: Tools) -> None:
+    number = 0
+    for found in gently(recount.all_drift(tools.database)):
         for drift in found:
             log.error("a counter is wrong; `imapd check --repair` mends it", **drift._asdict())
+        number += len(found)
+    tools.metrics.quota_drift(number)
 
 
 JOBS = (
@@ -100,5 +94,5 @@ JOBS = (
     Job("quota warnings", 1, tell_of_quotas),
     Job("quota webhook", 5, call_quota_webhook),
     Job("quota rearming", 10, rearm_quotas),
-    Job("quota drift", 60, QuotaDrift()),
+    Job("quota drift", 3600, recount_quotas),
 )

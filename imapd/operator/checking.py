@@ -55,7 +55,7 @@ class Looked(NamedTuple):
 def counters(asked: Asked) -> Iterator[Found]:
     """Counters of folders and usage of quotas, against what is there. Nobody has to wait for it."""
     for box in recount.everything(asked.database):
-        wrong = recount.drift(asked.database, box)
+        wrong = recount.drift(asked.database, [box])
         if wrong and asked.repair:
             recount.mend(asked.database, box)
         yield Found(1, wrong, 0 if asked.repair else len(wrong))

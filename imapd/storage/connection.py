@@ -32,6 +32,9 @@ class Connection(psycopg2.extensions.connection):
     generation = 0
     """How many servers had been left before it was opened."""
 
+    number = 0
+    """How many its pool had opened before."""
+
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.prepared: set[str] = set()

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial, wraps
+from itertools import count
+from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg2
@@ -99,6 +101,7 @@ class Database:
         self._hosts = Hosts(dsn, connect)
         self._generation = 0
         self._free: list[Connection] = []
+        self._numbers = count()
         self._places = Places(size, wait_seconds)
         self.statements = 0  # since the start: what tests hold commands to
 
@@ -219,8 +222,9 @@ class Database:
             self._places.give_back()
 
     def _take(self, sql: Sql) -> Connection | None:
-        """The one used last, of those that have planned the statement: the first time costs some milliseconds. None
-        where none is free, or what was free has been ended by a server that stopped or began anew."""
+        """The oldest, of those that have planned the statement: the first time costs some milliseconds, and so most is
+        asked on the same ones. None where none is free, or what was free has been ended by a server that stopped or
+        began anew."""
         while (connection := self._pick(sql)) is not None:
             if connection.generation != self._generation:
                 connection.close()
@@ -230,12 +234,12 @@ class Database:
 
     def _pick(self, sql: Sql) -> Connection | None:
         """Other threads take some meanwhile."""
-        with suppress(IndexError):
-            if isinstance(sql, Prepared):
-                for at in range(len(self._free) - 1, -1, -1):
-                    if sql.name in self._free[at].prepared:
-                        return self._free.pop(at)
-            return self._free.pop()
+        free = self._free[:]
+        knowing = [each for each in free if sql.name in each.prepared] if isinstance(sql, Prepared) else []
+        with suppress(ValueError):
+            oldest = min(knowing or free, key=attrgetter("number"))
+            self._free.remove(oldest)
+            return oldest
         return None
 
     def _leave(self, because: str) -> None:
@@ -260,7 +264,7 @@ class Database:
     def _open(self) -> Connection:
         generation = self._generation
         connection: Connection = self._hosts.open()
-        connection.autocommit, connection.generation = True, generation
+        connection.autocommit, connection.generation, connection.number = True, generation, next(self._numbers)
         return connection
 
 

@@ -4,13 +4,18 @@
 Comparing takes no locks: each mailbox is looked at in one statement, which sees one moment. Mending locks one of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
-from imapd.storage.pool import Database
+from imapd.storage.pool import Database, Row
+from imapd.storage.prepared import Prepared
 
 COUNTERS = ("messages", "unseen", "deleted", "recent", "size", "deleted_size")
 BATCH = 100
+MESSAGES = 10_000
+"""So many mailboxes, and messages in them, are counted in one statement at most, but a larger mailbox by itself: in
+twenty milliseconds or so."""
 
 
 class Drift(NamedTuple):
@@ -28,10 +33,6 @@ class Box(NamedTuple):
     mailbox_id: int
 
 
-FIRST = Box(0, 0)
-"""What comes before all of them."""
-
-
 class Mended(NamedTuple):
     """By how much the usage of a root was too high."""
 
@@ -40,51 +41,76 @@ class Mended(NamedTuple):
     messages: int
 
 
-def mailboxes(database: Database, after: Box, most: int = BATCH) -> list[Box]:
-    """The next mailboxes of the store, in order."""
-    rows = database.rows(
-        "SELECT organization_id, mailbox_id FROM mailboxes WHERE (organization_id, mailbox_id) > (%s, %s)"
-        " ORDER BY 1, 2 LIMIT %s",
-        (*after, most),
-    )
-    return [Box(*row) for row in rows]
+NEXT = Prepared("""
+    SELECT m.organization_id, m.mailbox_id, coalesce(q.messages_used, 0)
+      FROM mailboxes m
+      LEFT JOIN quotas q ON q.organization_id = m.organization_id AND q.mailbox_id = m.mailbox_id
+     WHERE (m.organization_id, m.mailbox_id) > (%s, %s)
+     ORDER BY 1, 2 LIMIT %s
+""")
+COUNTED = Prepared("""
+    SELECT m.mailbox_id, m.local_part || '@' || d.name, f.name, f.told, f.counted, q.storage_used, q.messages_used
+      FROM mailboxes m
+      JOIN domains d ON d.domain_id = m.domain_id
+      LEFT JOIN quotas q ON q.organization_id = m.organization_id AND q.mailbox_id = m.mailbox_id
+      LEFT JOIN LATERAL count_folders(m.organization_id, m.mailbox_id) f ON true
+     WHERE m.organization_id = %s AND m.mailbox_id BETWEEN %s AND %s
+     ORDER BY m.mailbox_id, f.folder_id
+""")
 
 
 def everything(database: Database) -> Iterator[Box]:
     """All mailboxes of the store."""
-    after = FIRST
-    while batch := mailboxes(database, after):
-        yield from batch
-        after = batch[-1]
+    for boxes in batches(database):
+        yield from boxes
 
 
-def drift(database: Database, box: Box) -> list[Drift]:
-    """What is wrong in one mailbox, all of it seen at one moment. Empty is right."""
-    rows = database.rows(
-        """
-        SELECT m.local_part || '@' || d.name, f.name, f.told, f.counted, q.storage_used, q.messages_used
-          FROM mailboxes m
-          JOIN domains d ON d.domain_id = m.domain_id
-          LEFT JOIN quotas q ON q.organization_id = m.organization_id AND q.mailbox_id = m.mailbox_id
-          LEFT JOIN LATERAL count_folders(m.organization_id, m.mailbox_id) f ON true
-         WHERE m.organization_id = %s AND m.mailbox_id = %s
-        """,
-        box,
-    )
+def batches(database: Database) -> Iterator[list[Box]]:
+    """All mailboxes of the store, in order: as many together as `drift` should look at."""
+    after = Box(0, 0)
+    while rows := database.rows(NEXT, (*after, BATCH)):
+        boxes: list[Box] = []
+        messages = 0
+        for organization_id, mailbox_id, number in rows:
+            if boxes and (organization_id != boxes[0].organization_id or messages + number > MESSAGES):
+                yield boxes
+                boxes, messages = [], 0
+            boxes.append(Box(organization_id, mailbox_id))
+            messages += number
+        yield boxes
+        after = boxes[-1]
+
+
+def drift(database: Database, boxes: Sequence[Box]) -> list[Drift]:
+    """What is wrong in mailboxes of one organization that follow each other, all of it seen at one moment. Empty is
+    right."""
+    rows = database.rows(COUNTED, (*boxes[0], boxes[-1].mailbox_id))
+    return [wrong for _, each in groupby(rows, lambda row: row[0]) for wrong in _drift(list(each))]
+
+
+def _drift(rows: list[Row]) -> list[Drift]:
+    """In one mailbox: a row for each of its folders."""
     found, storage, number = [], 0, 0
-    for address, name, told, counted, *_ in rows:
+    for _, address, name, told, counted, *_ in rows:
         if name is None:
             continue
         pairs = zip(COUNTERS, told, counted, strict=True)
         found += [Drift(f"{address}/{name}", what, stored, there) for what, stored, there in pairs if stored != there]
         number += counted[COUNTERS.index("messages")]
         storage += counted[COUNTERS.index("size")]
-    for address, *_, storage_used, messages_used in rows[:1]:
+    for _, address, *_, storage_used, messages_used in rows[:1]:
         if storage_used is None:
             return [*found, Drift(address, "quotas", 0, 1)]
         used = (("storage used", storage_used, storage), ("messages used", messages_used, number))
         found += [Drift(address, what, stored, there) for what, stored, there in used if stored != there]
     return found
+
+
+def all_drift(database: Database) -> Iterator[list[Drift]]:
+    """What is wrong in the whole store, step by step."""
+    for boxes in batches(database):
+        yield drift(database, boxes)
+    yield drift_of_roots(database)
 
 
 def drift_of_roots(database: Database) -> list[Drift]:

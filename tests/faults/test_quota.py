@@ -52,8 +52,7 @@ def quota(node: Node) -> Iterator[Any]:
 
 
 def drift(database: Database) -> list[Any]:
-    found = [one for box in recount.everything(database) for one in recount.drift(database, box)]
-    return found + recount.drift_of_roots(database)
+    return [one for found in recount.all_drift(database) for one in found]
 
 
 class Stir(Beside):

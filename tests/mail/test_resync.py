@@ -266,7 +266,7 @@ def act(client: Client, action: str, choice: int, more: int, kept: list[Remember
         client.told(command)
     if action == "prune":
         store.database.execute("UPDATE changes SET changed_at = now() - interval '31 days'")
-        changes.prune(store.database, 30 * 86400)
+        sum(changes.prune(store.database, 30 * 86400))
     elif action == "come back":
         client.select(kept[choice % len(kept)])
     elif action == "learn":

@@ -279,6 +279,26 @@ def test_threads_share_the_pool(services: Embedded) -> None:
     assert database._places.free == 2 and len(database._free) <= 2
 
 
+def test_the_oldest_connection_is_used_most(services: Embedded) -> None:
+    database = Database(services.dsn, 3)
+    plain, known = "SELECT pg_backend_pid()", Prepared("SELECT pg_backend_pid()")
+    with database.transaction() as one, database.transaction() as two:
+        (first,), (second,) = one.row(plain) or (), two.row(plain) or ()
+    for _ in range(2):
+        with database.transaction() as one:
+            assert one.row(plain) == (first,)
+            assert database.row(plain) == (second,)
+        with database.transaction():  # given back in the other order
+            later = database.transaction()
+            assert later.__enter__().row(plain) == (second,)
+        later.__exit__(None, None, None)
+        assert database.row(plain) == (first,)
+    with database.transaction():
+        assert database.row(known) == (second,)
+    assert database.row(known) == (second,)  # it has planned that
+    assert database.row(plain) == (first,)
+
+
 def test_what_ended_while_nobody_used_it_is_not_noticed_by_who_asks_next(services: Embedded) -> None:
     database = Database(services.dsn, 2)
     with database.transaction() as one, database.transaction() as two:

@@ -36,8 +36,7 @@ def used(store: Store, target: Any, user: bool = False) -> tuple[int, int]:
 
 
 def drift(store: Store) -> list[Any]:
-    found = [one for box in recount.everything(store.database) for one in recount.drift(store.database, box)]
-    return found + recount.drift_of_roots(store.database)
+    return [one for found in recount.all_drift(store.database) for one in found]
 
 
 def events(store: Store) -> list[tuple[str, int]]:

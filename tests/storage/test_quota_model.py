@@ -292,7 +292,7 @@ class Quotas(RuleBasedStateMachine):
     def teardown(self) -> None:
         database = self.store.database
         for box in self.counted():
-            assert recount.drift(database, Box(self.organization_id, box)) == []
+            assert recount.drift(database, [Box(self.organization_id, box)]) == []
         assert recount.drift_of_roots(database) == []
 
 
