@@ -130,6 +130,7 @@ class PubSub:
                 self.garbage += 1
             elif found[1] != self.origin:
                 listener.heard(channel, found[2])
+                time.sleep(0)  # who has been woken goes first, before the next message is waited for
 
     # The subscriber
 

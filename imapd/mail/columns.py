@@ -35,15 +35,13 @@ def writable(column: Column) -> "array[int]":
 def grown(column: Column, more: Sequence[int]) -> Column:
     """A column, as this function or array() made it, with more numbers at its end. Raises OverflowError where one does
     not fit its type."""
-    held = memoryview(column)
-    more = array(held.format, more)
     if not more:
         return column
     count, total = len(column), len(column) + len(more)
-    if total < LONG:
-        copy = writable(column)
-        copy.extend(more)
-        return copy
+    if isinstance(column, array) and total < LONG:
+        return column + array(column.typecode, more)
+    held = memoryview(column)
+    more = array(held.format, more)
     room = held.obj
     if not isinstance(room, _Room) or room.used != count or total > len(room):
         room = _Room(held.format, held.tobytes())

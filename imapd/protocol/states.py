@@ -7,6 +7,8 @@ from enum import Enum
 
 
 class State(Enum):
+    __hash__ = object.__hash__  # a state is itself alone; Enum's own is a call of Python for each look into a set
+
     NOT_AUTHENTICATED = "not authenticated"
     AUTHENTICATED = "authenticated"
     SELECTED = "selected"

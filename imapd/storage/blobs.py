@@ -220,7 +220,7 @@ class BlobStore:
     def _path(self, organization_id: int, sha256: bytes) -> str:
         """Where a blob lies. As text: to make a Path costs more than to read the file."""
         name = sha256.hex()
-        return os.path.join(self._root, str(organization_id), name[:2], name)
+        return f"{self._root}/{organization_id}/{name[:2]}/{name}"
 
     def _put(self, named: list[tuple[str, bytes]]) -> None:
         self._store([(path, len(octets), partial(self._written, octets)) for path, octets in named])

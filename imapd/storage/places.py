@@ -41,9 +41,11 @@ class Places:
         self.waiting += 1
         try:
             if not self._unused.empty():
-                with suppress(queue.Empty):
+                try:
                     self._free.get(timeout=PATIENCE_SECONDS * self.waiting)
                     return
+                except queue.Empty:
+                    pass
                 with suppress(queue.Empty):  # others may have taken the last one meanwhile
                     self._unused.get_nowait()
                     return

@@ -8,7 +8,7 @@ library alone: cooperative in a patched worker, whose native threads have no bus
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from functools import partial, wraps
 from itertools import count
 from operator import attrgetter
@@ -33,6 +33,8 @@ BY_KEY = " -c enable_seqscan=off -c random_page_cost=1 -c join_collapse_limit=4 
 until the next ANALYZE, and the planner thinks that a look-up by key costs more than it does. To compare all orders of
 eight tables takes it 50 ms, and megabytes that the server process keeps: so of more than four, those that narrow most
 have to be named first."""
+
+_NUMBER = attrgetter("number")
 
 ATTEMPTS = 4
 """So often what RETRIED names is tried in all."""
@@ -163,8 +165,11 @@ class Database:
     def _run(self, sql: Sql, params: Any, fetch: bool, running: Running | None = None) -> list[Row]:
         for attempt in range(ATTEMPTS):
             try:
-                with self._connection(sql) as connection, running.on(connection) if running else nullcontext():
-                    return self._statement(connection, sql, params, fetch)
+                with self._connection(sql) as connection:
+                    if running is None:
+                        return self._statement(connection, sql, params, fetch)
+                    with running.on(connection):
+                        return self._statement(connection, sql, params, fetch)
             except psycopg2.Error as error:
                 if error.pgcode not in RETRIED or attempt == ATTEMPTS - 1:
                     raise meaning(error) from error
@@ -200,26 +205,9 @@ class Database:
         finally:
             connection.asked = None
 
-    @contextmanager
-    def _connection(self, sql: Sql = "") -> Iterator[Connection]:
-        """A connection for a while. It goes back only where the work on it ended in a known state."""
-        try:
-            self._places.take()
-        except queue.Empty:
-            raise errors.Unavailable from None
-        try:
-            connection = self._take(sql) or self._open()
-            try:
-                yield connection
-            except (psycopg2.Error, errors.MailError):
-                self._give_back(connection)
-                raise
-            except BaseException:  # a time-out or a kill may have left an answer unread on the wire
-                connection.close()
-                raise
-            self._give_back(connection)
-        finally:
-            self._places.give_back()
+    def _connection(self, sql: Sql = "") -> "_Lent":
+        """A connection for a while, on which this will be asked."""
+        return _Lent(self, sql)
 
     def _take(self, sql: Sql) -> Connection | None:
         """The oldest, of those that have planned the statement: the first time costs some milliseconds, and so most is
@@ -236,11 +224,12 @@ class Database:
         """Other threads take some meanwhile."""
         free = self._free[:]
         knowing = [each for each in free if sql.name in each.prepared] if isinstance(sql, Prepared) else []
-        with suppress(ValueError):
-            oldest = min(knowing or free, key=attrgetter("number"))
+        try:
+            oldest = min(knowing or free, key=_NUMBER)
             self._free.remove(oldest)
-            return oldest
-        return None
+        except ValueError:
+            return None
+        return oldest
 
     def _leave(self, because: str) -> None:
         """The server takes no writes: the next connection may lead to another one that does, and none of those that
@@ -266,6 +255,39 @@ class Database:
         connection: Connection = self._hosts.open()
         connection.autocommit, connection.generation, connection.number = True, generation, next(self._numbers)
         return connection
+
+
+class _Lent:
+    """A connection, while it is used. It goes back only where the work on it ended in a known state. (No generator, of
+    which the same would take three times as long: it is done for each statement.)"""
+
+    __slots__ = ("_connection", "_database", "_sql")
+
+    def __init__(self, database: Database, sql: Sql):
+        self._database = database
+        self._sql = sql
+
+    def __enter__(self) -> Connection:
+        database = self._database
+        try:
+            database._places.take()
+        except queue.Empty:
+            raise errors.Unavailable from None
+        try:
+            self._connection = database._take(self._sql) or database._open()
+        except BaseException:
+            database._places.give_back()
+            raise
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None or issubclass(kind, (psycopg2.Error, errors.MailError)):
+                self._database._give_back(self._connection)
+            else:  # a time-out or a kill may have left an answer unread on the wire
+                self._connection.close()
+        finally:
+            self._database._places.give_back()
 
 
 class Transaction:
