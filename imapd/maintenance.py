@@ -18,6 +18,7 @@ from imapd.storage.pool import Database
 RESTS = 9
 """So many times as long as it has worked a job rests."""
 LONGEST_REST_SECONDS = 10.0
+"""A step that took longer than a second was one long statement, and an hour's rest would mend nothing."""
 
 Step = TypeVar("Step")
 
@@ -44,7 +45,8 @@ class Job:
 
 
 def gently(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps of a job, with a rest after each: it takes a tenth of a processor, so that sessions hardly notice."""
+    """The steps of a job, with a rest after each: it takes a tenth of a processor, if no step is long, so that sessions
+    hardly notice."""
     began = time.monotonic()
     for step in steps:
         yield step
@@ -84,7 +86,9 @@ def recount_quotas(tools: Tools) -> None:
     for found in gently(recount.all_drift(tools.database)):
         for drift in found:
             log.error("a counter is wrong; `imapd check --repair` mends it", **drift._asdict())
-        number += len(found)
+        if found:  # to be known at once; that there is none is known in the end
+            number += len(found)
+            tools.metrics.quota_drift(number)
     tools.metrics.quota_drift(number)
 
 

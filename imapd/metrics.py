@@ -99,12 +99,12 @@ class Metrics:
             for label, number in counted.items():
                 self._prometheus[name].labels(label).inc(number)
             counted.clear()
-        for labels, number in self._warnings.items():
+        warnings, self._warnings = self._warnings, defaultdict(int)  # other threads count while this one writes
+        for labels, number in warnings.items():
             self._prometheus["imap_quota_warnings"].labels(*labels).inc(number)
-        self._warnings.clear()
         self._prometheus["imap_total_connections"].inc(self._total)
         self._total = 0
-        for name, number in self._gauges.items():
+        for name, number in list(self._gauges.items()):
             self._prometheus[name].set(number)
 
 

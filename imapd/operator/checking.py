@@ -54,11 +54,13 @@ class Looked(NamedTuple):
 
 def counters(asked: Asked) -> Iterator[Found]:
     """Counters of folders and usage of quotas, against what is there. Nobody has to wait for it."""
-    for box in recount.everything(asked.database):
-        wrong = recount.drift(asked.database, [box])
+    for boxes in recount.batches(asked.database):
+        wrong = recount.drift(asked.database, boxes)
         if wrong and asked.repair:
-            recount.mend(asked.database, box)
-        yield Found(1, wrong, 0 if asked.repair else len(wrong))
+            for box in boxes:
+                if recount.drift(asked.database, [box]):
+                    recount.mend(asked.database, box)
+        yield Found(len(boxes), wrong, 0 if asked.repair else len(wrong))
     wrong = recount.drift_of_roots(asked.database)
     if wrong and asked.repair:
         quota_roots.mend(asked.database, None)

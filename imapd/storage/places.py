@@ -41,7 +41,7 @@ class Places:
         self.waiting += 1
         try:
             if not self._unused.empty():
-                try:
+                try:  # each statement comes this way: suppress() would cost as much as all the rest
                     self._free.get(timeout=PATIENCE_SECONDS * self.waiting)
                     return
                 except queue.Empty:

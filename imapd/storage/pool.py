@@ -34,8 +34,6 @@ until the next ANALYZE, and the planner thinks that a look-up by key costs more 
 eight tables takes it 50 ms, and megabytes that the server process keeps: so of more than four, those that narrow most
 have to be named first."""
 
-_NUMBER = attrgetter("number")
-
 ATTEMPTS = 4
 """So often what RETRIED names is tried in all."""
 FIRST_PAUSE_SECONDS = 0.01
@@ -85,6 +83,8 @@ class Database:
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} "
             f"-c lock_timeout={int(lock_timeout_seconds * 1000)} "
             f"-c imapd.quota_thresholds={{{','.join(map(str, sorted(quota_warn_percent)))}}} "
+            # What a node that is gone without a word has locked is free a minute later.
+            "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
             "-c idle_in_transaction_session_timeout=30000 -c synchronous_commit=on -c timezone=UTC -c jit=off "
             # Planning anew costs more than running, for a statement on a few rows; the plans are the same.
             f"-c plan_cache_mode=force_generic_plan{BY_KEY if by_key else ''}"
@@ -210,9 +210,8 @@ class Database:
         return _Lent(self, sql)
 
     def _take(self, sql: Sql) -> Connection | None:
-        """The oldest, of those that have planned the statement: the first time costs some milliseconds, and so most is
-        asked on the same ones. None where none is free, or what was free has been ended by a server that stopped or
-        began anew."""
+        """One that has planned the statement, if possible: the first time costs some milliseconds. None where none is
+        free, or what was free has been ended by a server that stopped or began anew."""
         while (connection := self._pick(sql)) is not None:
             if connection.generation != self._generation:
                 connection.close()
@@ -221,15 +220,16 @@ class Database:
         return None
 
     def _pick(self, sql: Sql) -> Connection | None:
-        """Other threads take some meanwhile."""
-        free = self._free[:]
-        knowing = [each for each in free if sql.name in each.prepared] if isinstance(sql, Prepared) else []
-        try:
-            oldest = min(knowing or free, key=_NUMBER)
-            self._free.remove(oldest)
-        except ValueError:
-            return None
-        return oldest
+        """The oldest free one, of those that have planned the statement if there are any."""
+        while free := self._free[:]:
+            knowing = [each for each in free if sql.name in each.prepared] if isinstance(sql, Prepared) else []
+            oldest = min(knowing or free, key=attrgetter("number"))
+            try:
+                self._free.remove(oldest)
+            except ValueError:  # another thread has taken it meanwhile
+                continue
+            return oldest
+        return None
 
     def _leave(self, because: str) -> None:
         """The server takes no writes: the next connection may lead to another one that does, and none of those that

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import psycopg2
@@ -277,6 +277,27 @@ def test_threads_share_the_pool(services: Embedded) -> None:
     together(*[ask] * 8, seconds=20)
     assert sorted(answers) == sorted([(n,) for n in range(100)] * 8)  # type: ignore[type-var]
     assert database._places.free == 2 and len(database._free) <= 2
+
+
+def test_threads_that_want_the_same_connection_open_no_more_than_there_are_places(services: Embedded) -> None:
+    database = Database(services.dsn, 4)
+    with ExitStack() as used:
+        for _ in range(4):
+            used.enter_context(database.transaction()).row("SELECT 1")
+    assert len(database._free) == 4
+
+    def lend() -> None:
+        for _ in range(2000):
+            with database._connection():
+                pass
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        together(*[lend] * 4, seconds=60)
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(database._free) == 4
 
 
 def test_the_oldest_connection_is_used_most(services: Embedded) -> None:

@@ -4,7 +4,6 @@
 from imapd.mail.account import Draft
 from imapd.storage import provision, recount
 from imapd.storage.addresses import address
-from imapd.storage.recount import Box
 from tests.running.store import Store
 from workers.demo_accounts import Octets
 
@@ -51,4 +50,31 @@ def test_a_batch_is_counted_in_one_statement_and_each_mailbox_by_itself(store: S
         ("colleague@example.com", "storage used", 18, 16),
     ]
     assert store.database.statements == asked + 1
-    assert recount.drift(store.database, [Box(*boxes[1])]) == []  # user@company.org
+    assert recount.drift(store.database, [boxes[1]]) == []  # user@company.org
+
+
+def test_the_next_mailboxes_are_found_by_what_they_are(store: Store) -> None:
+    """However many there are before and behind them."""
+    [(organization_id, domain_id, user_id)] = store.database.rows(
+        "SELECT organization_id, domain_id, user_id FROM mailboxes ORDER BY mailbox_id LIMIT 1"
+    )
+    store.database.execute(
+        "WITH made AS (INSERT INTO mailboxes (organization_id, domain_id, user_id, local_part)"
+        "              SELECT %s, %s, %s, 'box' || i FROM generate_series(1, 5000) i RETURNING organization_id, mailbox_id)"
+        " INSERT INTO quotas (organization_id, mailbox_id) SELECT * FROM made",
+        (organization_id, domain_id, user_id),
+    )
+    store.database.execute("ANALYZE mailboxes, quotas")
+    middle = list(recount.everything(store.database))[2500]
+    read = (
+        "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int FROM pg_stat_xact_user_tables"
+        " WHERE relname IN ('mailboxes', 'quotas')"
+    )
+    with store.database.transaction() as tx:
+        (before,) = tx.row(read) or (0,)
+        assert len(tx.rows(recount.NEXT, (*middle, recount.BATCH))) == recount.BATCH
+        (after,) = tx.row(read) or (0,)
+        assert after - before <= 3 * recount.BATCH
+        tx.rows(recount.COUNTED, (*middle, middle.mailbox_id + recount.BATCH - 1))
+        (in_all,) = tx.row(read) or (0,)
+        assert in_all - after <= 3 * recount.BATCH
