@@ -160,7 +160,7 @@ def stress(program: str, demo: Demo, what: Stress, user: str, options: argparse.
     if options.keep:
         directory = options.keep / what.name
         commands.append("rawlog")
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     before = memory(demo)
     said = run(
         [program, *where(demo), *users, *commands, *what.options, f"mbox={mbox}", f"secs={options.seconds}", "seed=1",
