@@ -34,6 +34,9 @@ until the next ANALYZE, and the planner thinks that a look-up by key costs more 
 eight tables takes it 50 ms, and megabytes that the server process keeps: so of more than four, those that narrow most
 have to be named first."""
 
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Each side asks whether the other is there after so many seconds of silence, so many seconds apart, so many times."""
+
 ATTEMPTS = 4
 """So often what RETRIED names is tried in all."""
 FIRST_PAUSE_SECONDS = 0.01
@@ -84,7 +87,7 @@ class Database:
             f"-c lock_timeout={int(lock_timeout_seconds * 1000)} "
             f"-c imapd.quota_thresholds={{{','.join(map(str, sorted(quota_warn_percent)))}}} "
             # What a node that is gone without a word has locked is free a minute later.
-            "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
+            f"{' '.join(f'-c tcp_{name}={number}' for name, number in KEEPALIVES.items())} "
             "-c idle_in_transaction_session_timeout=30000 -c synchronous_commit=on -c timezone=UTC -c jit=off "
             # Planning anew costs more than running, for a statement on a few rows; the plans are the same.
             f"-c plan_cache_mode=force_generic_plan{BY_KEY if by_key else ''}"
@@ -95,9 +98,7 @@ class Database:
             connect_timeout=max(2, int(connect_timeout_seconds)),
             application_name=application_name,
             connection_factory=Connection,
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
+            **KEEPALIVES,
             tcp_user_timeout=30_000,  # a network that is gone is noticed where something is under way, too
         )
         self._hosts = Hosts(dsn, connect)
