@@ -11,7 +11,8 @@ if sys.argv[1:2] == ["imap"]:
 import importlib
 import os
 
-from imapd.settings import EXIT_CONFIG, ConfigError, Settings, load
+from imapd.configuration import EXIT_CONFIG, ConfigError, load
+from imapd.settings import Settings
 from workers.channel import CHANNEL_VARIABLE, mine
 from workers.child import prepare
 from workers.types import TYPES

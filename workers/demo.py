@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from imapd.settings import load
+from imapd.configuration import load
 from imapd.storage.pool import Database
 from imapd.storage.schema import migrate
 from workers import demo_accounts

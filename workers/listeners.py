@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from imapd import log
-from imapd.settings import ConfigError, Settings
+from imapd.configuration import ConfigError
+from imapd.settings import Settings
 
 Key = tuple[str, str, int]  # kind, host, port; of a Unix socket its path, and 0
 KINDS = ("imap", "imaps", "lmtp", "http")
@@ -44,12 +45,13 @@ class Listeners:
             for key in keys:
                 if key not in self.sockets:
                     fresh[key] = self._take_over(key) or _bound(key, settings.server.backlog)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host, a..b
             for listener in fresh.values():
                 listener.close()
             kind, host, port = key
             where = f"{host} port {port}" if port else host
-            raise ConfigError(f"cannot listen on {where} ({kind}): {error.strerror or error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise ConfigError(f"cannot listen on {where} ({kind}): {why}") from None
         for key in [key for key in self.sockets if key not in keys]:
             self._close(key)
         self.sockets.update(fresh)

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Iterable
 
 from imapd import log, metrics
+from imapd.configuration import EXIT_CONFIG, ConfigError
 from imapd.net import farewells
-from imapd.settings import EXIT_CONFIG, ConfigError, Settings
+from imapd.settings import Settings
 from workers.admission import Admission, plain
 from workers.channel import Arrival
 from workers.listeners import Listeners
@@ -233,6 +234,8 @@ class Master:
             self._listeners.open(settings)
         except (ConfigError, OSError) as error:
             log.error("configuration not loaded; the old one stays", error=error)
+        except Exception:  # whatever it is, sessions do not end for it
+            log.exception("configuration not loaded; the old one stays")
         else:
             for listener in (before & self._accepting) - set(self._listeners.sockets.values()):
                 self._selector.unregister(listener)

@@ -13,7 +13,8 @@ import time
 from collections import defaultdict
 
 from imapd import log
-from imapd.settings import EXIT_CONFIG, Settings
+from imapd.configuration import EXIT_CONFIG
+from imapd.settings import Settings
 from workers.admission import Admission
 from workers.channel import ALIVE, AUTHENTICATED, DRAIN, ENDED, RETIRE
 from workers.listeners import Listeners

@@ -73,7 +73,8 @@ def send(url: str, kind: str, id: str) -> int:
 
     Raises Unavailable where Redis cannot be reached.
     """
+    message = b"0" * 16 + b" " + encoded(kind, id)
     try:
-        return int(client(url, size=1).publish(CHANNEL, b"0" * 16 + b" " + encoded(kind, id)))
-    except (redis.RedisError, OSError) as error:
+        return int(client(url, size=1).publish(CHANNEL, message))
+    except (redis.RedisError, OSError, ValueError) as error:  # ValueError: a URL that is none
         raise Unavailable("Redis cannot be reached.") from error

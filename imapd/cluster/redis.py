@@ -45,6 +45,16 @@ def connections(url: str, *, timeout_seconds: float, size: int = 4) -> redis.Con
     return pool
 
 
+def is_url(text: str) -> bool:
+    """Whether there can be a Redis there. Nothing is opened."""
+    try:
+        host = connections(text, timeout_seconds=1).connection_kwargs.get("host")
+        str(host).encode("idna")
+    except ValueError:
+        return False
+    return True
+
+
 def client(url: str, *, timeout_seconds: float = 1.0, size: int = 4) -> redis.Redis:
     """The library's own client, for requests with an answer."""
     return redis.Redis(connection_pool=connections(url, timeout_seconds=timeout_seconds, size=size))

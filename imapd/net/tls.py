@@ -35,7 +35,7 @@ def context(settings: Tls) -> ssl.SSLContext:
     made.set_alpn_protocols([PROTOCOL.decode()])
     made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE  # phones without AES in hardware know best
-    made.load_cert_chain(str(settings.certificate), settings.key)
+    made.load_cert_chain(str(settings.certificate), settings.key, password="")  # else it asks at the terminal
     return made
 
 

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from imapd.configuration import EXIT_CONFIG, ConfigError
 from imapd.errors import MailError
 from imapd.operator.checking import check
 from imapd.operator.doors import unblock_ip, unlock_user
@@ -17,7 +18,6 @@ from imapd.operator.sharing import share
 from imapd.operator.tenants import domain, org
 from imapd.operator.transfer import export, import_
 from imapd.operator.watching import audit_, gc, session
-from imapd.settings import EXIT_CONFIG, ConfigError
 from imapd.storage.schema import SchemaError
 
 EXIT_FAILED = 1

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
-from imapd import settings
+from imapd import configuration
 from imapd.errors import MailError, Unavailable
+from imapd.settings import Settings
 from imapd.storage import addresses
 from imapd.storage.pool import Database
 from imapd.storage.schema import require_current
@@ -51,7 +52,7 @@ def with_database(function: Function) -> Function:
     @config_option
     @functools.wraps(function)
     def wrapped(config: str, **options: Any) -> Any:
-        return _run(function, settings.load(config), options)
+        return _run(function, configuration.load(config), options)
 
     return wrapped  # type: ignore[return-value]
 
@@ -62,7 +63,7 @@ def with_store(function: Function) -> Function:
     @config_option
     @functools.wraps(function)
     def wrapped(config: str, **options: Any) -> Any:
-        loaded = settings.load(config)
+        loaded = configuration.load(config)
         return _run(lambda pool, **given: function(pool, loaded, **given), loaded, options)
 
     return wrapped  # type: ignore[return-value]
@@ -78,7 +79,7 @@ def changing(*kinds: str) -> Callable[[Function], Function]:
         def wrapped(config: str, **options: Any) -> Any:
             from imapd.cluster import control  # here, because few commands need the client library of Redis
 
-            loaded = settings.load(config)
+            loaded = configuration.load(config)
             made = _run(function, loaded, options)
             with contextlib.suppress(Unavailable):
                 for kind in kinds:
@@ -103,7 +104,7 @@ def telling(kind: str) -> Callable[[Function], Function]:
                 return function(config=config, **options)
             finally:
                 with contextlib.suppress(Unavailable):
-                    control.send(settings.load(config).redis.url, kind, "")
+                    control.send(configuration.load(config).redis.url, kind, "")
 
         return wrapped  # type: ignore[return-value]
 
@@ -114,7 +115,7 @@ changing_logins = changing("user")
 changing_access = changing("rights")
 
 
-def _run(function: Callable[..., Any], loaded: settings.Settings, options: dict[str, Any]) -> Any:
+def _run(function: Callable[..., Any], loaded: Settings, options: dict[str, Any]) -> Any:
     database = loaded.database
     require_current(database.dsn)
     pool = Database(

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from imapd import audit, settings
+from imapd import audit, configuration
 from imapd.errors import Unavailable
 from imapd.operator.options import config_option
 from imapd.operator.tables import console
@@ -34,7 +34,7 @@ def serve(config: str) -> int:
     """
     from workers import master
 
-    load = functools.partial(settings.load, config, serving=True)
+    load = functools.partial(configuration.load, config, serving=True)
     try:
         wait_for_schema(load().database.dsn)
     except Unavailable as error:
@@ -89,7 +89,7 @@ def demo(
 @config_option
 def migrate(config: str) -> None:
     """Bring the database to the schema of this imapd. Two at once are safe; there is no way back."""
-    dsn = settings.load(config).database.dsn
+    dsn = configuration.load(config).database.dsn
     applied = schema.migrate(dsn, say=click.echo)
     if not applied:
         click.echo("The database is up to date.")
@@ -103,7 +103,7 @@ def migrate(config: str) -> None:
 @config_option
 def check_config(config: str) -> None:
     """Look for mistakes in the configuration, without starting anything. Exit code 78 where there is one."""
-    settings.load(config, serving=True)
+    configuration.load(config, serving=True)
     click.echo(f"{config}: no mistakes found.")
 
 

@@ -19,6 +19,15 @@ from imapd import errors, log
 PLACE = ("host", "hostaddr", "port")
 
 
+def is_dsn(text: str) -> bool:
+    """Whether libpq can read it. Nothing is opened."""
+    try:
+        parse_dsn(text)
+    except (psycopg2.ProgrammingError, ValueError):  # ValueError: a NUL in it
+        return False
+    return True
+
+
 class Hosts:
     """Opens connections; connect(dsn) is called with one address at a time."""
 

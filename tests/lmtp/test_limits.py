@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imapd.settings import ConfigError, Http, Server, Settings
+from imapd.configuration import ConfigError
+from imapd.settings import Http, Server, Settings
 from imapd.settings import Lmtp as SettingsOfLmtp
 from imapd.storage.pool import Database
 from tests.lmtp.arrived import LETTER, Memory, inbox, without_trace, worker, workers

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from imapd.settings import EXIT_CONFIG, ConfigError, load
+from imapd.configuration import EXIT_CONFIG, ConfigError, load
 from workers.master import serve
 from workers.types import TYPES
 

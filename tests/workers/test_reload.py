@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from imapd.net import farewells
 from tests.running.processes import free_ports
 from tests.workers.running import Client, EchoServer, eventually
@@ -66,6 +68,26 @@ def test_a_bad_configuration_changes_nothing(serving: Serving) -> None:
     assert ":2: server.port: must be at least 1" in failed[0]["error"]
     assert client.ask("still here") == "still here"
     assert set(server.children()) == pids
+    assert server.client().greeting.startswith("hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("imap:\n  id:\n    version: 2026-02-30\n", "day is out of range"),
+        ("server: {host: mail..example.com, tls_port: null}\ntls: {certificate: null, key: null}\n", "cannot listen on mail..example.com port"),
+        ("redis:\n  url: foo://127.0.0.1\n", "redis.url"),
+        ("database:\n  dsn: bogus\n", "database.dsn"),
+    ],
+)
+def test_nothing_that_a_file_can_hold_ends_the_master(serving: Serving, text: str, told: str) -> None:
+    server = serving()
+    client = server.client()
+    server.config.write_text(text)
+    server.signal(signal.SIGHUP)
+    failed = eventually(lambda: server.events("configuration not loaded; the old one stays"))
+    assert told in failed[0]["error"]
+    assert client.ask("still here") == "still here"
     assert server.client().greeting.startswith("hello")
 
 

@@ -2,15 +2,19 @@
 """The configuration: its reference, its schema and its dataclasses say the same; mistakes are named by line and key."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from imapd.settings import SCHEMA, ConfigError, Settings, keys, load
+from imapd.configuration import SCHEMA, ConfigError, load
+from imapd.settings import Settings, keys
 from workers.certificate import make_certificate
 
-REFERENCE = Path(__file__).resolve().parent.parent / "config" / "imapd.yaml"
+CHECKOUT = Path(__file__).resolve().parent.parent
+REFERENCE = CHECKOUT / "config" / "imapd.yaml"
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -90,6 +94,16 @@ def test_units(tmp_path: Path) -> None:
         ("server:\n\tport: 1\n", ":2: found character"),
         ("server: [\n", "expected the node content"),
         ("? [a, b]\n: c\n", "unhashable"),
+        ("imap:\n  id:\n    name: imapd\n    version: 2026-02-30\n", ":4: day is out of range for month"),
+        ("http:\n  port: 0b_\n", ":2: invalid literal for int()"),
+        (f"http:\n  port: {'9' * 5000}\n", ":2: Exceeds the limit"),
+        ("imap: &a\n  id: *a\n", "something stands in itself"),
+        ("imap: " + "[" * 3000, "too deep"),
+        ("tls:\n  key: 'a\0b'\n", "not a YAML text"),
+        ("database:\n  dsn_file: \"/a\\0b\"\n", ":2: database.dsn_file: holds a character that no file name can hold"),
+        ("database:\n  dsn: bogus\n", ":2: database.dsn: must be as PostgreSQL wants it"),
+        ("database:\n  dsn: hots=db.example.com\n", ":2: database.dsn: must be as PostgreSQL wants it"),
+        ("auth:\n  penalty_exempt: [999.0.0.0/8]\n", ":2: auth.penalty_exempt.0: is no network"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_line_and_key(tmp_path: Path, text: str, where: str) -> None:
@@ -129,6 +143,23 @@ def test_a_wrong_value_is_not_repeated(tmp_path: Path) -> None:
     assert "hidden" not in str(raised.value)
 
 
+def test_a_wrong_dsn_in_its_file_names_the_file_key_and_not_the_dsn(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text("hidden\n")
+    with pytest.raises(ConfigError, match=r":2: database\.dsn_file: must be as PostgreSQL wants it") as raised:
+        load(written(tmp_path, f"database:\n  dsn_file: {tmp_path}/dsn\n"))
+    assert "hidden" not in str(raised.value)
+
+
+def test_a_key_with_a_passphrase_is_not_asked_for_at_the_terminal(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "cert.pem", tmp_path / "plain.pem")
+    locked = ["openssl", "pkey", "-aes128", "-passout", "pass:secret", "-in", tmp_path / "plain.pem", "-out", tmp_path / "key.pem"]
+    subprocess.run(locked, check=True, capture_output=True)
+    file = written(tmp_path, f"tls:\n  certificate: {tmp_path}/cert.pem\n  key: {tmp_path}/key.pem\n")
+    done = subprocess.run([sys.executable, "imapd.py", "check-config", "--config", file], cwd=CHECKOUT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1), done.stderr
+    assert ":2: tls.certificate: does not work with tls.key" in done.stderr
+
+
 def test_a_certificate_and_a_key_that_do_not_fit(tmp_path: Path) -> None:
     for name in ("one", "other"):
         make_certificate(tmp_path / f"{name}.pem", tmp_path / f"{name}key.pem")
@@ -147,6 +178,10 @@ def test_a_certificate_and_a_key_that_do_not_fit(tmp_path: Path) -> None:
         ("tls:\n  certificate: /nowhere/cert\n", r":2: tls\.certificate: /nowhere/cert: No such file"),
         ("tls:\n  certificate: null\n", r":2: tls\.certificate: certificate and key go together"),
         ("server:\n  tls_port: 993\ntls: {certificate: null, key: null}\n", r":2: server\.tls_port: needs tls\."),
+        ("redis:\n  url: foo://127.0.0.1\n", r":2: redis\.url: must be like 'redis://127\.0\.0\.1:6379/0'"),
+        ("redis:\n  url: redis://127.0.0.1:port/0\n", r":2: redis\.url: must be like"),
+        ("redis:\n  url: redis://a..example/0\n", r":2: redis\.url: must be like"),
+        ("quota:\n  message_template: /nowhere/text\n", r":2: quota\.message_template: /nowhere/text: No such file"),
         ("server:\n  port: null\n  tls_port: null\ntls: {certificate: null, key: null}\n", r":2: server\.port: .*null"),
     ],
 )
