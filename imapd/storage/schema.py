@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import parse_dsn
 from yoyo.backends.core.postgresql import PostgresqlBackend
 from yoyo.connections import DatabaseURI
@@ -106,6 +107,7 @@ def _yoyo(dsn: str) -> Iterator[PostgresqlBackend]:
 def _one_migrator_at_a_time(dsn: str, say: Callable[[str], None]) -> Iterator[None]:
     """The lock is the connection's, so it goes when this process does."""
     with _connected(dsn) as connection, connection.cursor() as cursor:
+        _require_writable(cursor)
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (MIGRATION_LOCK,))
         if cursor.fetchone() != (True,):
             say("Another process is migrating this database; waiting for it …")
@@ -113,14 +115,39 @@ def _one_migrator_at_a_time(dsn: str, say: Callable[[str], None]) -> Iterator[No
         yield
 
 
+def _require_writable(cursor: Cursor) -> None:
+    """yoyo would go on without its tables. Once they are there, each migration says what it may not do."""
+    cursor.execute(
+        "SELECT current_user, current_database(), current_setting('transaction_read_only')::bool,"
+        " to_regclass(%s) IS NOT NULL OR has_schema_privilege(current_schema(), 'CREATE')",
+        (default_migration_table,),
+    )
+    user, database, is_read_only, may_create = cursor.fetchone() or ("", "", True, False)
+    if is_read_only:
+        raise SchemaError(f"The database {database} takes no writes here: a standby, or a connection for reading only.")
+    if not may_create:
+        raise SchemaError(
+            f"The role {user} may not make tables in the database {database}. "
+            f"Run in it as a superuser: ALTER DATABASE {database} OWNER TO {user}"
+        )
+
+
 @contextmanager
 def _connected(dsn: str) -> Iterator[Connection]:
     try:
         connection = psycopg2.connect(dsn, connect_timeout=5, application_name="imapd migrate")
     except psycopg2.OperationalError as error:
-        raise Unavailable(f"The database cannot be reached: {str(error).strip().splitlines()[0]}") from error
+        raise Unavailable(f"The database cannot be reached: {_first_line(error)}") from error
     connection.autocommit = True
     try:
         yield connection
+    except psycopg2.OperationalError as error:
+        raise Unavailable(f"The database has gone: {_first_line(error)}") from error
+    except psycopg2.Error as error:
+        raise SchemaError(f"The database refuses: {_first_line(error)}") from error
     finally:
         connection.close()
+
+
+def _first_line(error: psycopg2.Error) -> str:
+    return str(error).strip().partition("\n")[0]
