@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from imapd import errors, log
 from imapd.storage.connection import Connection, Running
@@ -83,6 +83,7 @@ class Database:
         by_key: bool = False,
     ):
         options = (
+            f"{parse_dsn(dsn).get('options', '')} "
             f"-c statement_timeout={int(statement_timeout_seconds * 1000)} "
             f"-c lock_timeout={int(lock_timeout_seconds * 1000)} "
             f"-c imapd.quota_thresholds={{{','.join(map(str, sorted(quota_warn_percent)))}}} "

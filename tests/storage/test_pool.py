@@ -76,6 +76,12 @@ def test_the_oldest_connection_is_used_most(services: Embedded) -> None:
     assert database.row(plain) == (first,)
 
 
+def test_options_of_the_dsn_count_beside_ours(services: Embedded) -> None:
+    database = Database(f"{services.dsn} options='-c work_mem=7MB -c jit=on'", 1)
+    assert database.rows("SELECT current_setting('work_mem'), current_setting('jit')") == [("7MB", "off")]
+    database.close()
+
+
 def test_what_ended_while_nobody_used_it_is_not_noticed_by_who_asks_next(services: Embedded) -> None:
     database = Database(services.dsn, 2)
     with database.transaction() as one, database.transaction() as two:
