@@ -221,12 +221,15 @@ DECLARE
 BEGIN
     SELECT g.modseq + 1 INTO stored FROM folder_groups g
      WHERE g.organization_id = org AND g.group_id = grp FOR NO KEY UPDATE;
-    spelling := CASE WHEN op = '-' THEN words ELSE spelled(org, grp, words) END;
     IF unchanged_since IS NOT NULL THEN
         SELECT uid_set(array_agg(m.uid)) INTO refused
           FROM messages_in(org, grp, folder, targets) m WHERE m.modseq > unchanged_since;
         targets := targets - refused;
     END IF;
+    -- What no message gets is no keyword of the mailbox.
+    spelling := CASE WHEN cardinality(words) = 0 OR op = '-'
+                       OR NOT EXISTS (SELECT FROM messages_in(org, grp, folder, targets))
+                     THEN words ELSE spelled(org, grp, words) END;
     IF cardinality(words) = 0 AND (op <> '=' OR NOT may_words) THEN
         changed := change_flags(org, grp, folder, targets, op, mask, may_mask, stored);
     ELSE
