@@ -4,6 +4,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from imapd.errors import MailError
 
@@ -31,13 +32,19 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """letters() reads one after the other; count is how many they are, None where that is not known before.
-    special_use: what it is for, as RFC 6154 has it, where its program says so."""
+    """letters(most) reads one after the other; of one that has more than `most` octets no more than the first of those
+    beyond need be there. count is how many they are, None where that is not known before. special_use: what it is for,
+    as RFC 6154 has it, where its program says so."""
 
     name: str
-    letters: Callable[[], Iterator[Letter]]
+    letters: Callable[[int], Iterator[Letter]]
     count: int | None = None
     special_use: str | None = None
+
+
+def unreadable(file: Path, error: Exception) -> Letter:
+    """In place of what should be in a file."""
+    return Letter(b"", problem=f"{file.name} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def with_crlf(octets: bytes) -> bytes:

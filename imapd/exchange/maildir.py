@@ -8,11 +8,12 @@ import gzip
 import os
 import re
 import secrets
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from imapd.exchange.letters import INBOX, Folder, Letter, Unreadable, with_crlf, with_lf
+from imapd.exchange.letters import INBOX, Folder, Letter, Unreadable, unreadable, with_crlf, with_lf
 from imapd.exchange.names import decoded, encoded, inbox_or
 
 FLAGS = {"D": "\\Draft", "F": "\\Flagged", "R": "\\Answered", "S": "\\Seen", "T": "\\Deleted", "P": "$Forwarded"}
@@ -48,14 +49,17 @@ def name_of(path: Path) -> str:
 
 def _folder(name: str, path: Path) -> Folder:
     files = [entry for part in ("cur", "new") for entry in _files(path / part)]
-    return Folder(name, lambda: _letters(path, files), len(files))
+    return Folder(name, lambda most: _letters(path, files, most), len(files))
 
 
 def _files(path: Path) -> list[Path]:
-    return [each for each in path.iterdir() if not each.name.startswith(".")] if path.is_dir() else []
+    """What is a directory holds no message, and for a FIFO we would wait for ever."""
+    if not path.is_dir():
+        return []
+    return [each for each in path.iterdir() if not each.name.startswith(".") and each.is_file()]
 
 
-def _letters(path: Path, files: list[Path]) -> Iterator[Letter]:
+def _letters(path: Path, files: list[Path], most: int) -> Iterator[Letter]:
     keywords, uids = _keywords(path), _uids(path)
 
     def order(file: Path) -> tuple[float, float, str]:
@@ -63,19 +67,28 @@ def _letters(path: Path, files: list[Path]) -> Iterator[Letter]:
 
     for file in sorted(files, key=order):
         try:
-            octets, modified = file.read_bytes(), file.stat().st_mtime
+            octets, modified = _read(file, most), file.stat().st_mtime
         except FileNotFoundError:
             continue  # a mail program has renamed or removed it meanwhile
-        if octets.startswith(GZIP):
-            octets = gzip.decompress(octets)
+        except (OSError, EOFError, zlib.error) as error:
+            yield unreadable(file, error)
+            continue
         uid = uids.get(unique(file), 0)
         yield Letter(with_crlf(octets), _flags(file.name, keywords), int(modified), uid=uid)
+
+
+def _read(file: Path, most: int) -> bytes:
+    """All of it, or one octet more than `most`: a compressed file may become a thousand times as large."""
+    with file.open("rb") as opened:
+        if opened.peek(len(GZIP)).startswith(GZIP):
+            return gzip.GzipFile(fileobj=opened).read(most + 1)
+        return opened.read(most + 1)
 
 
 def _modified(file: Path) -> float:
     try:
         return file.stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

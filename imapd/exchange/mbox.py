@@ -11,7 +11,7 @@ from calendar import timegm
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from imapd.exchange.letters import INBOX, Folder, Letter, Unreadable, with_crlf
+from imapd.exchange.letters import INBOX, Folder, Letter, Unreadable, unreadable, with_crlf
 from imapd.exchange.names import inbox_or
 
 SUFFIX = ".mbox"
@@ -45,15 +45,18 @@ def folders(path: Path) -> list[Folder]:
     for _, file in files:
         if not _is_mbox(file):
             raise Unreadable(f"{file} is no mbox: it does not begin with a line From.")
-    return [Folder(inbox_or(name), lambda file=file: letters(file)) for name, file in files]  # type: ignore[misc]
+    return [Folder(inbox_or(name), lambda _, file=file: letters(file)) for name, file in files]  # type: ignore[misc]
 
 
 def _is_mbox(file: Path) -> bool:
     """An empty file may be an mbox without messages, but just as well anything else."""
     if not file.is_file() or file.name.startswith(".") or file.suffix == ".msf":
         return False
-    with file.open("rb") as opened:
-        return bool(_FROM.match(opened.readline()))
+    try:
+        with file.open("rb") as opened:
+            return bool(_FROM.match(opened.readline()))
+    except OSError:
+        return True  # nobody knows; letters() says why
 
 
 def name_of(path: Path) -> str:
@@ -67,21 +70,28 @@ def _without(part: str) -> str:
 
 
 def letters(file: Path) -> Iterator[Letter]:
-    """The messages of a file, one in memory at a time."""
-    with file.open("rb") as opened:
-        lines: list[bytes] = []
-        begin = b""
-        after_empty = True
-        for line in opened:
-            if after_empty and line.startswith(b"From ") and _FROM.match(line):
-                if begin and (letter := _letter(begin, lines)):
-                    yield letter
-                begin, lines = line, []
-            else:
-                lines.append(line)
-            after_empty = line in (b"\n", b"\r\n")
-        if begin and (letter := _letter(begin, lines)):
-            yield letter
+    """The messages of a file, one in memory at a time; the last one says so where the rest cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            yield from _parted(opened)
+    except OSError as error:
+        yield unreadable(file, error)
+
+
+def _parted(opened: Iterable[bytes]) -> Iterator[Letter]:
+    lines: list[bytes] = []
+    begin = b""
+    after_empty = True
+    for line in opened:
+        if after_empty and line.startswith(b"From ") and _FROM.match(line):
+            if begin and (letter := _letter(begin, lines)):
+                yield letter
+            begin, lines = line, []
+        else:
+            lines.append(line)
+        after_empty = line in (b"\n", b"\r\n")
+    if begin and (letter := _letter(begin, lines)):
+        yield letter
 
 
 def _letter(begin: bytes, lines: list[bytes]) -> Letter | None:

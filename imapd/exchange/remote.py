@@ -106,7 +106,7 @@ class Remote:
         levels = path.split(delimiter) if delimiter else [path]
         name = "/".join(decoded(level.decode("ascii", "replace")).replace("/", "_") for level in levels)
         use = next((USES[flag] for flag in flags if flag in USES), None)
-        return Folder(inbox_or(name) or INBOX, lambda: self._letters(spelled), None, use)
+        return Folder(inbox_or(name) or INBOX, lambda _: self._letters(spelled), None, use)
 
     def _letters(self, spelled: bytes) -> Iterator[Letter]:
         (count, *_) = self._asked("select", _quoted(spelled), True)

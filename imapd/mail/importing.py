@@ -44,6 +44,10 @@ class Letter(Protocol):
     def problem(self) -> str: ...
 
 
+Letters = Callable[[int], Iterable[Letter]]
+"""Reads one after the other; what is larger than that number of octets may end after it."""
+
+
 @dataclass
 class Brought:
     """What became of the letters of a folder. refused: why, and how often."""
@@ -65,7 +69,7 @@ class Importer:
         self.brought: list[Brought] = []
         """A folder each, in order; so far."""
 
-    def bring(self, name: str, special_use: str | None, letters: Iterable[Letter], seen: Callable[[], None]) -> None:
+    def bring(self, name: str, special_use: str | None, letters: Letters, seen: Callable[[], None]) -> None:
         """Puts letters into a folder, which is made where there is none. seen is called for each of them. special_use:
         where the name is free, the folder that is for that is taken.
 
@@ -94,11 +98,11 @@ class Importer:
         return folders.named(database, box.organization_id, [box.mailbox_id], name)[0]
 
     def _wanted(
-        self, letters: Iterable[Letter], there: Counter[bytes], brought: Brought, seen: Callable[[], None]
+        self, letters: Letters, there: Counter[bytes], brought: Brought, seen: Callable[[], None]
     ) -> Iterator[Draft]:
         """Those that can be stored and are not there."""
         most = self._node.settings.limits.message_octets
-        for letter in letters:
+        for letter in letters(most):
             seen()
             data = _without_nul(letter.octets)
             digest = hashlib.sha256(data).digest()

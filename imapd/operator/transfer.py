@@ -209,7 +209,7 @@ def brought(importer: Importer, address: Address, chosen: list[tuple[Folder, str
             task = shown.add_task(name, total=folder.count)
             use = folder.special_use if name == folder.name else None
             try:
-                importer.bring(name, use, folder.letters(), functools.partial(shown.advance, task))
+                importer.bring(name, use, folder.letters, functools.partial(shown.advance, task))
             except MailError as error:
                 stopped = error
                 break

@@ -13,6 +13,7 @@ from imapd.exchange import maildir
 from imapd.exchange.letters import Letter, Unreadable, with_crlf, with_lf
 from imapd.exchange.names import decoded, encoded
 
+MOST = 1 << 20
 MESSAGE = b"Subject: one\n\ntext\n"
 
 
@@ -25,7 +26,7 @@ def put(folder: Path, name: str, octets: bytes = MESSAGE, part: str = "cur", sec
 
 
 def read(root: Path) -> dict[str, list[Letter]]:
-    return {folder.name: list(folder.letters()) for folder in maildir.folders(root)}
+    return {folder.name: list(folder.letters(MOST)) for folder in maildir.folders(root)}
 
 
 def test_folders_of_maildir_plus_plus(tmp_path: Path) -> None:
@@ -74,6 +75,39 @@ def test_the_order_is_that_of_dovecots_uids(tmp_path: Path) -> None:
 def test_compressed_files(tmp_path: Path) -> None:
     put(tmp_path, "1.a:2,SZ", gzip.compress(MESSAGE))
     assert read(tmp_path)["INBOX"][0].octets == with_crlf(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "octets", [b"\x1f\x8b", b"\x1f\x8b\x07garbage", gzip.compress(MESSAGE)[:-9], gzip.compress(MESSAGE)[:-8] + b"\0" * 8]
+)
+def test_a_compressed_file_that_is_broken_is_said(tmp_path: Path, octets: bytes) -> None:
+    put(tmp_path, "1.a:2,S", octets)
+    put(tmp_path, "2.b:2,S")
+    broken, whole = read(tmp_path)["INBOX"]
+    assert broken.octets == b"" and broken.problem.startswith("1.a:2,S cannot be read: ")
+    assert (whole.octets, whole.problem) == (with_crlf(MESSAGE), "")
+
+
+def test_what_is_no_file_holds_no_message(tmp_path: Path) -> None:
+    put(tmp_path, "1.a:2,")
+    (tmp_path / "cur" / "2.dir:2,").mkdir()
+    os.mkfifo(tmp_path / "cur" / "3.fifo:2,")
+    (folder,) = maildir.folders(tmp_path)
+    assert (folder.count, len(list(folder.letters(MOST)))) == (1, 1)
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    put(tmp_path, "2.b:2,")
+    (tmp_path / "cur" / "1.a:2,").symlink_to("/proc/self/mem")
+    assert [(one.octets, one.problem) for one in read(tmp_path)["INBOX"]] == [
+        (with_crlf(MESSAGE), ""), (b"", "1.a:2, cannot be read: Input/output error")
+    ]  # fmt: skip
+
+
+def test_of_what_is_too_large_no_more_is_read_than_shows_it(tmp_path: Path) -> None:
+    put(tmp_path, "1.a:2,", gzip.compress(b"x" * (64 << 20)))
+    put(tmp_path, "2.b:2,", b"x" * (2 * MOST))
+    assert [len(letter.octets) for letter in read(tmp_path)["INBOX"]] == [MOST + 1, MOST + 1]
 
 
 def test_what_is_no_maildir(tmp_path: Path) -> None:

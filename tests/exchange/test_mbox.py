@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from imapd.exchange import mbox
 from imapd.exchange.letters import Letter, Unreadable
 
+MOST = 1 << 20
 DATE = 1_700_000_000  # Tue Nov 14 22:13:20 2023
 MBOX = b"""From alice@example.com Tue Nov 14 22:13:20 2023
 From: alice@example.com
@@ -43,7 +44,7 @@ last line without end"""
 
 
 def read(path: Path) -> dict[str, list[Letter]]:
-    return {folder.name: list(folder.letters()) for folder in mbox.folders(path)}
+    return {folder.name: list(folder.letters(MOST)) for folder in mbox.folders(path)}
 
 
 def test_messages_and_what_is_said_of_them(tmp_path: Path) -> None:
@@ -73,6 +74,14 @@ def test_what_is_no_mbox(tmp_path: Path, octets: bytes) -> None:
     for path in (tmp_path, tmp_path / "file"):
         with pytest.raises(Unreadable):
             mbox.folders(path)
+
+
+def test_a_file_that_cannot_be_read_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "Broken").symlink_to("/proc/self/mem")
+    (tmp_path / "Work").write_bytes(MBOX)
+    found = read(tmp_path)
+    assert found["Broken"] == [Letter(b"", problem="Broken cannot be read: Input/output error")]
+    assert len(found["Work"]) == 2
 
 
 @pytest.mark.parametrize(

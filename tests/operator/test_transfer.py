@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """import and export against a server that runs, and check, which must find nothing wrong after either."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -158,6 +159,20 @@ def test_what_cannot_be_sent_by_imap(server: Demo, tmp_path: Path) -> None:
     with server.client(user) as client:
         client.ok("EXAMINE INBOX")
         assert b"\0" not in b"".join(client.ok("FETCH 1:* BODY.PEEK[]").untagged)
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_goes_on(server: Demo, tmp_path: Path) -> None:
+    for part in ("cur", "new", "tmp"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "cur" / "1:2,S").write_bytes(b"\x1f\x8b")
+    (tmp_path / "cur" / "2:2,S").write_bytes(gzip.compress(b"x" * (60 << 20)))
+    (tmp_path / "cur" / "3:2,S").write_bytes(LETTER % b"whole")
+    outcome = imapd(server, "import", "maildir", server.new_user(), str(tmp_path), "--json")
+    assert (outcome.returncode, json.loads(outcome.stdout)[0]["imported"]) == (1, 1)
+    assert sorted(outcome.stderr.splitlines()) == [
+        "imapd: 1 of INBOX refused: 1:2,S cannot be read: Compressed file ended before the end-of-stream marker was reached",
+        "imapd: 1 of INBOX refused: larger than limits.message_octets",
+    ]
 
 
 def test_check_finds_what_is_lost_and_mends_what_it_can(server: Demo) -> None:
