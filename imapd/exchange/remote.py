@@ -15,6 +15,7 @@ from imapd.wire.dates import parse_date_time
 PATIENCE_SECONDS = 60
 AT_ONCE_OCTETS = 4 << 20
 AT_ONCE = 200
+NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}  # how versions of OpenSSL say that what came is none
 
 _LISTED = re.compile(rb'\((?P<flags>[^)]*)\) (?:"(?P<delimiter>\\?.)"|NIL) (?P<name>.*)', re.DOTALL)
 _NAMESPACE = re.compile(rb'\("((?:[^"\\]|\\.)*)" (?:"|NIL)')
@@ -48,10 +49,14 @@ class Remote:
                 f"{self._where} has a certificate that this machine does not trust ({error.verify_message}). "
                 "Give --no-verify to take it all the same."
             ) from None
+        except UnicodeError:  # of what looks the name up
+            raise Unavailable(f"{server.host!r} cannot be the name of a host.") from None
         except (OSError, imaplib.IMAP4.error) as error:
+            if server.security == "tls" and getattr(error, "reason", "") in NO_TLS:
+                raise Unavailable(f"{self._where} does not begin with TLS: give --security starttls.") from None
             raise Unavailable(f"{self._where} cannot be reached: {error}") from None
         try:
-            self._imap.login(user, password)
+            self._log_in(user, password)
         except imaplib.IMAP4.error as error:
             raise AuthenticationFailed(f"{self._where} refuses {user}: {_said(error)}") from None
         except OSError as error:
@@ -68,6 +73,14 @@ class Remote:
         if server.security == "starttls":
             made.starttls(context)
         return made
+
+    def _log_in(self, user: str, password: str) -> None:
+        """LOGIN has room for ASCII alone, PLAIN for UTF-8; what was typed as something else goes as it was typed."""
+        if (user + password).isascii():
+            self._imap.login(user, password)
+        else:
+            message = f"\0{user}\0{password}".encode("utf-8", "surrogateescape")
+            self._imap.authenticate("PLAIN", lambda _: message)
 
     def close(self) -> None:
         try:

@@ -95,6 +95,26 @@ def test_from_another_imap_server(server: Demo, furnished: tuple[str, Client]) -
     assert wrong.stderr.startswith(f"imapd: 127.0.0.1:{server.tls_port} refuses {user}")
 
 
+def test_a_password_there_that_is_not_ascii(server: Demo) -> None:
+    user = server.new_user()
+    assert imapd(server, "user", "password", user, typed="pässwörd\n").returncode == 0
+    where = ("127.0.0.1", "--port", str(server.tls_port), "--user", user, "--password-stdin", "--no-verify")
+    assert told(server, "import", "imap", server.new_user(), *where, typed="pässwörd\n")
+    wrong = imapd(server, "import", "imap", server.new_user(), *where, typed="pässword\n")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert wrong.stderr.startswith(f"imapd: 127.0.0.1:{server.tls_port} refuses {user}")
+
+
+def test_a_server_that_is_not_there_is_one_line(server: Demo) -> None:
+    clear = ("127.0.0.1", "--port", str(server.port))
+    for where, said in (
+        (clear, f"127.0.0.1:{server.port} does not begin with TLS: give --security starttls."),
+        (("mail..x",), "'mail..x' cannot be the name of a host."),
+    ):
+        done = imapd(server, "import", "imap", server.new_user(), *where, "--user", "ann", "--password-stdin", typed="x\n")
+        assert (done.returncode, done.stderr) == (1, f"imapd: {said}\n")
+
+
 def test_into_folders_of_another_name(server: Demo, furnished: tuple[str, Client], tmp_path: Path) -> None:
     user, _ = furnished
     other = server.new_user()
