@@ -39,6 +39,7 @@ session.add_command(unblock_ip)
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command and exits: 0, 1 failed, 2 wrong usage, 78 wrong configuration."""
+    _prepare_streams()
     try:
         code = cli.main(arguments, prog_name="imapd", standalone_mode=False)
         sys.stdout.flush()
@@ -54,6 +55,17 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_streams() -> None:
+    """What was closed when we were started leads nowhere, here and in what we start. What is typed is read whatever it
+    is: who needs UTF-8 says so, without showing it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, mode, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
+    sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
 
 
 def _say_usage(error: click.ClickException) -> int:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A database of the right schema, and the operator's command run against it."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +60,9 @@ def config(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Path
 def imapd(config: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Imapd:
     """imapd("org", "add", "Example") runs the command as from a shell; typed= is its standard input."""
 
-    def run(*arguments: str, typed: str = "") -> Outcome:
-        monkeypatch.setattr("sys.stdin", _Typed(typed))
+    def run(*arguments: str, typed: str | bytes = "") -> Outcome:
+        octets = typed.encode() if isinstance(typed, str) else typed
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(octets), "utf-8"))
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main([*arguments, "--config", str(config)])
@@ -68,16 +70,3 @@ def imapd(config: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.M
         return Outcome(int(ended.value.code or 0), out, err)
 
     return run
-
-
-class _Typed:
-    """Standard input that is no terminal."""
-
-    def __init__(self, text: str):
-        self._lines = iter(text.splitlines(keepends=True))
-
-    def readline(self, *_: int) -> str:
-        return next(self._lines, "")
-
-    def isatty(self) -> bool:
-        return False

@@ -109,6 +109,19 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    command = f"{sys.executable} {CHECKOUT / 'imapd.py'} {line}"
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_streams_may_be_closed(config: Path) -> None:
+    for closed in (">&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        done = shell(f"org list --config {config} {closed}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "none\n" if "2" not in closed else ""), closed
+    done = shell(f"user add ann@example.com --password-stdin --config {config} <&-")
+    assert (done.returncode, done.stderr) == (1, "imapd: The password is empty.\n")
+
+
 @pytest.mark.parametrize("name", ["Makefile", "README.md", "CHANGELOG.md", "LICENSE", ".ci/run"])
 def test_what_a_newcomer_looks_for_is_there(name: str) -> None:
     assert (CHECKOUT / name).is_file()
