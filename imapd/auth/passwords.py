@@ -37,6 +37,10 @@ class Passwords:
             raise Unusable("The password is empty.")
         if "\0" in password:
             raise Unusable("The password contains a NUL.")
+        try:
+            password.encode()
+        except UnicodeEncodeError:  # of octets that were read as surrogates
+            raise Unusable("The password is not UTF-8.") from None
         octets = prepared(password)
         if len(octets) > LONGEST_PASSWORD:
             raise Unusable(f"The password is longer than {LONGEST_PASSWORD} octets.")

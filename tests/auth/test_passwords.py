@@ -50,7 +50,7 @@ def test_other_parameters_make_a_hash_outdated(passwords: Passwords) -> None:
     assert not passwords.is_outdated(passwords.hash("secret"))
 
 
-@pytest.mark.parametrize("password", ["", "a\0b", "x" * (LONGEST_PASSWORD + 1), "ü" * (LONGEST_PASSWORD // 2 + 1)])
+@pytest.mark.parametrize("password", ["", "a\0b", "\udcff\udcfe", "x" * (LONGEST_PASSWORD + 1), "ü" * (LONGEST_PASSWORD // 2 + 1)])
 def test_passwords_that_no_login_could_present_are_refused(passwords: Passwords, password: str) -> None:
     with pytest.raises(Unusable):
         passwords.hash(password)

@@ -115,7 +115,9 @@ def test_passwords_come_from_standard_input(imapd: Imapd, database: Database) ->
     second, next_version = stored()
     assert Passwords(Auth()).verify(second, "  other pass ")
     assert next_version > version
-    assert "empty" in refused(imapd, "user", "password", "ann@company.org")
+    for unusable, said in ((b"\n", "The password is empty."), (b"\xff\xfe\n", "The password is not UTF-8.")):
+        outcome = imapd("user", "password", "ann@company.org", typed=unusable)
+        assert (outcome.code, outcome.err) == (1, f"imapd: {said}\n")
     assert stored() == (second, next_version)
     assert "--password-stdin" in refused(imapd, "user", "add", "cat@example.com", code=2)
     assert not told(imapd, "user", "show", "bob@example.com")["password"]
