@@ -52,8 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
     except (MailError, SchemaError, ValueError) as error:
         code = _say(str(error), EXIT_FAILED)
     except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+        _end_output()
+    except OSError as error:
+        what = error.strerror or str(error)
+        code = _say(f"{error.filename}: {what}" if error.filename else what, EXIT_FAILED)
+        _end_output()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -66,6 +70,14 @@ def _prepare_streams() -> None:
             os.set_inheritable(nowhere.fileno(), True)
             setattr(sys, name, nowhere)
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+
+
+def _end_output() -> None:
+    """Where standard output takes no more, Python must not try once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say_usage(error: click.ClickException) -> int:

@@ -114,6 +114,20 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.parametrize("command", ["commands", "commands --json", "--help"])
+def test_a_disk_that_is_full_is_one_line(command: str) -> None:
+    done = shell(f"{command} > /dev/full")
+    assert (done.returncode, done.stderr) == (1, "imapd: No space left on device\n")
+
+
+def test_where_nothing_can_be_made_is_one_line(tmp_path: Path) -> None:
+    done = program("demo", "--data", "/proc/x")
+    assert (done.returncode, done.stderr) == (1, "imapd: /proc/x: No such file or directory\n")
+    (tmp_path / "file").touch()
+    done = program("demo", "--data", str(tmp_path / "file" / "x"))
+    assert (done.returncode, done.stderr) == (1, f"imapd: {tmp_path}/file/x: Not a directory\n")
+
+
 def test_streams_may_be_closed(config: Path) -> None:
     for closed in (">&-", ">&- 2>&-", "<&- >&- 2>&-"):
         done = shell(f"org list --config {config} {closed}")

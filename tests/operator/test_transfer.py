@@ -152,6 +152,12 @@ def test_the_quota_binds_an_import(server: Demo, furnished: tuple[str, Client], 
     assert [sum(row[name] for row in again) for name in ("imported", "there_already")] == [2, 2]
 
 
+@pytest.mark.parametrize("form", ["maildir", "mbox"])
+def test_a_target_that_cannot_be_made_is_one_line(server: Demo, form: str) -> None:
+    done = imapd(server, "export", form, server.new_user(), "/proc/nope")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "imapd: /proc/nope: No such file or directory\n")
+
+
 def test_a_session_that_is_open_hears_of_it(server: Demo, furnished: tuple[str, Client], tmp_path: Path) -> None:
     user, _ = furnished
     other = server.new_user()
