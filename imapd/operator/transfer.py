@@ -210,6 +210,9 @@ def brought(importer: Importer, address: Address, chosen: list[tuple[Folder, str
             use = folder.special_use if name == folder.name else None
             try:
                 importer.bring(name, use, folder.letters, functools.partial(shown.advance, task))
+            except Cannot as error:  # the name is one that no folder can have
+                stopped = Cannot(f"{name!r}: {error} Give {folder.name!r} another one with --rename.")
+                break
             except MailError as error:
                 stopped = error
                 break

@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
@@ -136,6 +137,22 @@ def test_into_folders_of_another_name(server: Demo, furnished: tuple[str, Client
         assert b"1 EXISTS" in theirs.ok("EXAMINE Old/Outbox").untagged
     unknown = imapd(server, "import", "maildir", other, str(tmp_path / "out"), "--folder", "Nope")
     assert unknown.stderr.startswith("imapd: There is no folder 'Nope' there. There are: ")
+
+
+@pytest.mark.parametrize(("form", "file"), [("maildir", b".N\xffx/cur/1:2,S"), ("mbox", b"N\xffx")])
+def test_a_name_that_no_folder_can_have_is_said(server: Demo, tmp_path: Path, form: str, file: bytes) -> None:
+    path = tmp_path / os.fsdecode(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"From a@b.example Tue Nov 14 22:13:20 2023\n" + LETTER % b"one")
+    user = server.new_user()
+    done = imapd(server, "import", form, user, str(tmp_path), "--into", "Old")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        r"imapd: 'Old/N\udcffx': That name holds characters that no mailbox name can hold."
+        r" Give 'N\udcffx' another one with --rename.",
+    )
+    (row,) = told(server, "import", form, user, str(tmp_path), "--rename", "N\udcffx=New")
+    assert (row["folder"], row["imported"]) == ("New", 1)
 
 
 def test_the_quota_binds_an_import(server: Demo, furnished: tuple[str, Client], tmp_path: Path) -> None:
