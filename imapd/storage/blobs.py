@@ -8,6 +8,7 @@ No name of a user or mailbox ever becomes part of a path.
 import hashlib
 import mmap
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
@@ -33,6 +34,9 @@ NOT_KEPT = 0o600
 
 FRESH = stat.S_ISVTX
 """In the mode of a directory that nobody but the server comes to: its own name may not be on the disk yet."""
+
+
+_ORGANIZATION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class Begun(Protocol):
@@ -121,6 +125,11 @@ class BlobStore:
         self._incoming = os.path.join(self._root, "incoming")
         self._known: set[str] = set()  # directories that are there, and on the disk
         self._at_a_stretch = 0
+
+    def organizations(self) -> list[int]:
+        """Those that have a directory here, be they still there or not."""
+        names = os.listdir(self._root) if os.path.isdir(self._root) else []
+        return sorted(int(name) for name in names if _ORGANIZATION.fullmatch(name))
 
     def spool(self) -> Spool:
         try:

@@ -8,6 +8,7 @@ is used again, by the time of its file, which every writer renews. So nobody wai
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterato
     """Collects everything, and says after each step what has gone so far. Raises errors.Unavailable."""
     gone = Collected()
     before = time.time() - max(grace_seconds, LEAST_SECONDS)
-    for (organization_id,) in database.rows("SELECT organization_id FROM organizations ORDER BY 1"):
+    removed = _removed(database, blobs)
+    for (organization_id,) in (*removed, *database.rows("SELECT organization_id FROM organizations ORDER BY 1")):
         before_these = gone.contents
         for number in _contents(database, organization_id, grace_seconds):
             gone.contents += number
@@ -49,10 +51,25 @@ def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterato
         for directory in _directories(blobs.root / str(organization_id)):
             _blobs(database, organization_id, directory, before, gone)
             yield gone
+    for (organization_id,) in removed:
+        _clear_away(blobs.root / str(organization_id))
     for path in _older_than(blobs.root / "incoming", before):
         path.unlink(missing_ok=True)
         gone.uploads += 1
     yield gone
+
+
+def _removed(database: Database, blobs: BlobStore) -> list[Row]:
+    """Organisations that are no more, of which there is something on the disk. The disk is looked at first: what is
+    made meanwhile is not among them. What this database never numbered is another one's, or yet to be restored."""
+    return database.rows(
+        """
+        SELECT id FROM unnest(%s::bigint[]) id
+         WHERE id <= pg_sequence_last_value(pg_get_serial_sequence('organizations', 'organization_id')::regclass)
+           AND NOT EXISTS (SELECT FROM organizations o WHERE o.organization_id = id)
+        """,
+        (blobs.organizations(),),
+    )
 
 
 def _threads(database: Database, organization_id: int) -> None:
@@ -147,16 +164,30 @@ def _put_back(aside: Path, path: Path) -> None:
     aside.replace(path)
 
 
+def _clear_away(path: Path) -> None:
+    """Removes a directory and those in it, as far as they are empty."""
+    for directory in (*_directories(path), path):
+        with suppress(OSError):
+            directory.rmdir()
+
+
 def _directories(path: Path) -> list[Path]:
-    return sorted(each for each in path.iterdir() if each.is_dir()) if path.is_dir() else []
+    return sorted(Path(entry.path) for entry in _entries(path) if entry.is_dir())
 
 
 def _older_than(path: Path, before: float) -> Iterator[Path]:
-    if not path.is_dir():
-        return
-    for entry in os.scandir(path):
+    for entry in _entries(path):
         try:
             if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before:
                 yield Path(entry.path)
         except FileNotFoundError:
             continue
+
+
+def _entries(path: Path) -> list[os.DirEntry[str]]:
+    """None where it is no directory, or no longer: another collector may have been here."""
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -13,6 +13,8 @@ from typing import Any
 import psycopg2
 
 from imapd.mail.account import Account, Draft
+from imapd.storage import provision
+from imapd.storage.addresses import address
 from imapd.storage.blobs import NOT_KEPT
 from imapd.storage.garbage import Collected, collect
 from tests.running.store import Store
@@ -21,7 +23,14 @@ GRACE = 3600
 
 
 def draft(text: str) -> Draft:
-    octets = f"Subject: {text}\r\n\r\n{text}\r\n".encode()
+    return _draft(f"Subject: {text}\r\n\r\n{text}\r\n".encode())
+
+
+def reply() -> Draft:
+    return _draft(b"Message-ID: <alone@x>\r\nReferences: <root@x> <near@x>\r\n\r\ntext\r\n")
+
+
+def _draft(octets: bytes) -> Draft:
     return Draft(SimpleNamespace(data=octets, spool=None, size=len(octets)))
 
 
@@ -92,6 +101,77 @@ def test_what_a_killed_collector_left_goes(store: Store) -> None:
     assert files(store) == []
 
 
+def with_one_organization_removed(store: Store, node: Any) -> Path:
+    """The directory of its bodies; beside it another organisation has a message."""
+    store.account(node).append("INBOX", [draft("stays")])
+    provision.add_organization(store.database, "Short-lived")
+    provision.add_domain(store.database, "Short-lived", "short.example")
+    guest = address("guest@short.example")
+    provision.add_user(store.database, guest, "Guest", None)
+    account = store.account(node, str(guest))
+    account.append("INBOX", [draft("stays"), draft("goes"), reply()])
+    provision.remove_user(store.database, guest)
+    provision.remove_domain(store.database, guest.domain)
+    provision.remove_organization(store.database, "Short-lived")
+    return store.blobs / str(account.organization_id)
+
+
+def test_all_of_a_removed_organisation_goes_after_the_grace(store: Store) -> None:
+    node = store.node()
+    home = with_one_organization_removed(store, node)
+    assert collected(store, node) == Collected()
+    assert len(files(store)) == 4
+    made_older(store)
+    assert collected(store, node).blobs == 3
+    assert not home.exists()
+    (left,) = files(store)
+    assert left.name == hashlib.sha256(draft("stays").literal.data).hexdigest()
+    assert store.database.rows("SELECT FROM thread_members WHERE organization_id = %s", (int(home.name),)) == []
+    assert collected(store, node) == Collected()
+
+
+def test_what_is_new_of_a_removed_organisation_stays_with_its_directory(store: Store) -> None:
+    node = store.node()
+    home = with_one_organization_removed(store, node)
+    made_older(store)
+    digest = hashlib.sha256(b"on its way in").digest()
+    node.blobs.put(int(home.name), [(digest, b"on its way in")])
+    assert collected(store, node).blobs == 3
+    assert files(store)[1:] == [home / digest.hex()[:2] / digest.hex()]
+
+
+def test_what_this_database_never_numbered_stays(store: Store) -> None:
+    """Another one's, or that of an organisation that has yet to be restored."""
+    node = store.node()
+    node.blobs.put(2, [(bytes(32), b"x")])
+    (store.blobs / "3").write_bytes(b"no directory")
+    (store.blobs / "lost+found" / "00").mkdir(parents=True)
+    made_older(store)
+    assert collected(store, node) == Collected()
+    assert len(files(store)) == 2
+    for name in ("Second", "Third", "Fourth"):
+        provision.add_organization(store.database, name)
+        provision.remove_organization(store.database, name)
+    assert collected(store, node).blobs == 1
+    assert sorted(path.name for path in store.blobs.iterdir()) == ["3", "incoming", "lost+found"]
+
+
+def test_an_organisation_that_is_made_while_the_disk_is_looked_at_keeps_its_bodies(store: Store) -> None:
+    node = store.node()
+    with_one_organization_removed(store, node)
+    made_older(store)
+    steps = collect(store.database, node.blobs, GRACE)
+    next(steps)
+    provision.add_organization(store.database, "Newcomer")
+    row = store.database.row("SELECT organization_id FROM organizations WHERE name = 'Newcomer'")
+    assert row
+    node.blobs.put(row[0], [(bytes(32), b"x")])
+    path = store.blobs / str(row[0]) / "00" / bytes(32).hex()
+    os.utime(path, (time.time() - 2 * GRACE,) * 2)
+    list(steps)
+    assert path.exists()
+
+
 def test_only_one_collects(store: Store) -> None:
     with store.database.alone(7) as first, store.database.alone(7) as second, store.database.alone(8) as other:
         assert (first, second, other) == (True, False, True)
@@ -102,8 +182,7 @@ def test_only_one_collects(store: Store) -> None:
 def test_threads_that_nobody_is_in_are_forgotten(store: Store) -> None:
     node = store.node()
     account = store.account(node)
-    octets = b"Message-ID: <alone@x>\r\nReferences: <root@x> <near@x>\r\n\r\ntext\r\n"
-    account.append("INBOX", [Draft(SimpleNamespace(data=octets, spool=None, size=len(octets))), draft("stays")])
+    account.append("INBOX", [reply(), draft("stays")])
     mailbox = account.open("INBOX")
     mailbox.store([range(1)], "+", ["\\Deleted"])
     mailbox.expunge()

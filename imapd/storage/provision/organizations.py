@@ -63,6 +63,7 @@ def remove_organization(database: Database, name: str) -> None:
             raise Cannot(f"{name!r} has {used[0]} domains and {used[1]} users: remove them first.")
         for statement in (
             "DELETE FROM contents WHERE organization_id = %s",
+            "DELETE FROM thread_members WHERE organization_id = %s",
             "DELETE FROM folder_groups WHERE organization_id = %s",
             "DELETE FROM user_groups WHERE organization_id = %s",
             "DELETE FROM organizations WHERE organization_id = %s",
