@@ -8,6 +8,7 @@ import click
 
 from imapd import settings
 from imapd.auth.passwords import Passwords
+from imapd.errors import Cannot
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
@@ -237,6 +238,8 @@ def move_mailbox(
 def remove_mailbox(database: Any, address: Address, yes: bool, as_json: bool) -> None:
     """Remove a mailbox with all its mail."""
     found = directory.mailboxes(database, of=address)[0]
+    if found.address != str(address):
+        raise Cannot(f"{address} is an alias of {found.address}; remove it with: imapd alias remove {address}")
     if not yes:
         click.confirm(f"Remove {found.address} with its {found.messages} messages?", abort=True)
     provision.remove_mailbox(database, address)

@@ -5,8 +5,20 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from imapd.errors import NotFound
-from imapd.storage.addresses import Address
+from imapd.storage.addresses import MAILBOX_OF_ASKED, Address
 from imapd.storage.pool import Database
+
+
+# Whether a mailbox m is the one that the address %(of)s, its own or an alias, leads to; or none is asked for.
+IS_ASKED_FOR = (
+    """
+    (%(of)s::text IS NULL OR (m.organization_id, m.mailbox_id) IN (
+        SELECT m.organization_id, m.mailbox_id
+        FROM (SELECT split_part(%(of)s, '@', 1) AS local_part, split_part(%(of)s, '@', 2) AS domain) asked
+    """
+    + MAILBOX_OF_ASKED
+    + "))"
+)
 
 
 class Organization(NamedTuple):
@@ -163,6 +175,7 @@ def users(database: Database, domain: str | None = None, of: Address | None = No
 
 
 def mailboxes(database: Database, domain: str | None = None, of: Address | None = None) -> list[Mailbox]:
+    """Those in `domain`; the one whose address or alias is `of`; all."""
     return _made(
         Mailbox,
         database.rows(
@@ -178,11 +191,10 @@ def mailboxes(database: Database, domain: str | None = None, of: Address | None 
             LEFT JOIN users u ON u.organization_id = m.organization_id AND u.user_id = m.user_id
             LEFT JOIN mailboxes p ON p.organization_id = u.organization_id AND p.mailbox_id = u.primary_mailbox_id
             LEFT JOIN domains pd ON pd.domain_id = p.domain_id
-            WHERE (%(domain)s::text IS NULL OR d.name = %(domain)s)
-              AND (%(name)s::text IS NULL OR m.local_part || '@' || d.name = %(name)s)
-            ORDER BY address
-            """,
-            {"domain": domain, "name": str(of) if of else None},
+            WHERE (%(domain)s::text IS NULL OR d.name = %(domain)s) AND """
+            + IS_ASKED_FOR
+            + " ORDER BY address",
+            {"domain": domain, "of": str(of) if of else None},
         ),
         of and f"There is no mailbox {of}; see: imapd mailbox list",
     )
@@ -194,14 +206,13 @@ def folders(database: Database, of: Address) -> list[Folder]:
         database.rows(
             """
             SELECT f.name, f.special_use, f.messages, f.unseen, f.size, g.uid_validity, g.uid_next
-            FROM domains d
-            JOIN mailboxes m ON m.organization_id = d.organization_id AND m.domain_id = d.domain_id
+            FROM mailboxes m
             JOIN folders f ON f.organization_id = m.organization_id AND f.mailbox_id = m.mailbox_id
             JOIN folder_groups g ON g.organization_id = f.organization_id AND g.group_id = f.group_id
-            WHERE d.name = %(domain)s AND m.local_part = %(local_part)s
-            ORDER BY f.name <> 'INBOX', f.name
-            """,
-            of._asdict(),
+            WHERE """
+            + IS_ASKED_FOR
+            + " ORDER BY f.name <> 'INBOX', f.name",
+            {"of": str(of)},
         ),
     )
 
@@ -244,10 +255,10 @@ def shares(database: Database, of: Address | None = None) -> list[Share]:
                 AND u.user_id = CASE left(s.grantee, 1) WHEN 'u' THEN substr(s.grantee, 2)::bigint END
             LEFT JOIN mailboxes p ON p.organization_id = u.organization_id AND p.mailbox_id = u.primary_mailbox_id
             LEFT JOIN domains pd ON pd.domain_id = p.domain_id
-            WHERE %(name)s::text IS NULL OR m.local_part || '@' || d.name = %(name)s
-            ORDER BY address, f.name NULLS FIRST, 3
-            """,
-            {"name": str(of) if of else None},
+            WHERE """
+            + IS_ASKED_FOR
+            + " ORDER BY address, f.name NULLS FIRST, 3",
+            {"of": str(of) if of else None},
         ),
     )
 

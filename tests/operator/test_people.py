@@ -207,6 +207,28 @@ def test_aliases(imapd: Imapd) -> None:
     assert "no alias" in refused(imapd, "alias", "show", "info@example.com")
 
 
+def test_a_mailbox_goes_by_an_alias(imapd: Imapd) -> None:
+    done(imapd, "alias", "add", "info@example.com", "ann@company.org")
+    shown = told(imapd, "mailbox", "show", "info@example.com")
+    assert shown == told(imapd, "mailbox", "show", "ann@company.org") and len(shown["folders"]) == 6
+    assert told(imapd, "mailbox", "set", "info@example.com", "--seen", "per-reader")["address"] == "ann@company.org"
+    assert told(imapd, "mailbox", "set", "info@example.com", "--disable")["disabled"]
+    done(imapd, "mailbox", "set", "info@example.com", "--enable")
+    assert told(imapd, "mailbox", "move", "info@example.com", "--user", "bob@example.com")["user"] == "bob@example.com"
+    done(imapd, "org", "set", "Example", "--share-across-domains")
+    share = {"mailbox": "ann@company.org", "folder": None, "grantee": "ann@example.com", "rights": "read"}
+    assert told(imapd, "share", "grant", "info@example.com", "ann@example.com", "read") == [share]
+    assert told(imapd, "share", "list", "info@example.com") == [share]
+    assert told(imapd, "share", "revoke", "info@example.com", "ann@example.com") == []
+    assert "no mailbox" in refused(imapd, "share", "list", "none@example.com")
+
+
+def test_a_mailbox_is_not_removed_by_an_alias(imapd: Imapd) -> None:
+    done(imapd, "alias", "add", "info@example.com", "ann@company.org")
+    assert "imapd alias remove info@example.com" in refused(imapd, "mailbox", "remove", "info@example.com", "--yes")
+    assert told(imapd, "mailbox", "show", "ann@company.org")
+
+
 def test_quotas(imapd: Imapd) -> None:
     def limits(address: str) -> tuple[Any, Any]:
         shown = told(imapd, "quota", "show", address)[0]
