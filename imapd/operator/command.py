@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say("stopped", 130)
     except ConfigError as error:
         code = _say(str(error), EXIT_CONFIG)
+    except UnicodeEncodeError as error:  # in an argument, before the database is asked
+        code = _say(f"{error.object[error.start : error.end]!r} is not {error.encoding.upper()}", EXIT_FAILED)
     except (MailError, SchemaError, ValueError) as error:
         code = _say(str(error), EXIT_FAILED)
     except BrokenPipeError:  # `| head` has read enough

@@ -149,6 +149,9 @@ class _Named(click.ParamType):
 ADDRESS = _Named("address", addresses.address)
 DOMAIN = _Named("domain", addresses.domain_name)
 GROUP = _Named("group", addresses.group_name)
+PERSON_NAME = _Named("name", addresses.person_name)
+NEW_ORGANIZATION = _Named("name", addresses.organization_name)
+"""Of one that is to be called so. What is there goes by whatever name it has."""
 
 
 class Unlimited:

@@ -12,6 +12,7 @@ from imapd.errors import Cannot
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
+    PERSON_NAME,
     changing,
     changing_logins,
     disabled_option,
@@ -43,7 +44,7 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("address", type=ADDRESS)
-@click.option("--name", default="", help="The person's name.")
+@click.option("--name", type=PERSON_NAME, default="", help="The person's name.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--no-password", is_flag=True, help="Nobody can log in until a password is set.")
 @mode_option
@@ -90,7 +91,7 @@ def show_user(database: Any, address: Address, as_json: bool) -> None:
 
 @user.command("set")
 @click.argument("address", type=ADDRESS)
-@click.option("--name", help="The person's name.")
+@click.option("--name", type=PERSON_NAME, help="The person's name.")
 @mode_option
 @click.option("--primary", type=ADDRESS, help="Which of their mailboxes is seen without a prefix.")
 @disabled_option

@@ -11,6 +11,7 @@ from imapd.mail.namespaces import DELIMITER, LONGEST_LEVEL, check_new
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
+    NEW_ORGANIZATION,
     changing,
     disabled_option,
     json_option,
@@ -52,7 +53,7 @@ def org() -> None:
 
 
 @org.command("add")
-@click.argument("name")
+@click.argument("name", type=NEW_ORGANIZATION)
 @json_option
 @with_database
 def add_org(database: Any, name: str, as_json: bool) -> None:
@@ -82,7 +83,7 @@ def show_org(database: Any, name: str, as_json: bool) -> None:
 
 @org.command("set")
 @click.argument("name")
-@click.option("--name", "new_name", help="Another name.")
+@click.option("--name", "new_name", type=NEW_ORGANIZATION, help="Another name.")
 @click.option(
     "--share-with-anyone/--no-share-with-anyone", default=None, help="Whether mailboxes can be shared with everybody."
 )

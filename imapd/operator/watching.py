@@ -130,7 +130,7 @@ def list_events(
     database: Database, org: str | None, event: str | None, address: Address | None, count: int, as_json: bool
 ) -> None:
     """The latest events, newest first: of organisation ORG, or of all, with what belongs to none."""
-    organization_id = directory.organization_id(database, org) if org else None
+    organization_id = None if org is None else directory.organization_id(database, org)
     rows = audit_log.latest(database, organization_id, count, event, str(address) if address else None)
     show([happened(row, as_json) for row in rows], as_json)
 

@@ -16,6 +16,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LOCAL_PART = re.compile(r"[a-z0-9!#$&'+=?^_`{|}~-]+(\.[a-z0-9!#$&'+=?^_`{|}~-]+)*")
 
 
+LONGEST_NAME = 200
 GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 # The mailbox m that an address of `asked` leads to, be it its own or an alias, with its domain d and organisation o.
@@ -78,6 +79,22 @@ def group_name(text: str) -> str:
     if not GROUP_NAME.fullmatch(name):
         raise Cannot(f"{text!r} is no name of a group: letters, digits, '.', '_' and '-', 64 at most.")
     return name
+
+
+def person_name(text: str) -> str:
+    """What a person is called, if anything. Raises Cannot where that can be no name."""
+    if len(text) > LONGEST_NAME:
+        raise Cannot(f"A name has {LONGEST_NAME} characters at most, and that one {len(text)}.")
+    if not text.isprintable():
+        raise Cannot(f"{text!r} is no name: it holds characters that cannot be printed, or is not UTF-8.")
+    return text
+
+
+def organization_name(text: str) -> str:
+    """Raises Cannot where it can be none."""
+    if not text.strip():
+        raise Cannot("The name of an organisation cannot be empty.")
+    return person_name(text)
 
 
 def locked_domain(tx: Transaction, name: str) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from imapd.errors import NotFound
 from imapd.storage.addresses import MAILBOX_OF_ASKED, Address
 from imapd.storage.pool import Database
 
-
 # Whether a mailbox m is the one that the address %(of)s, its own or an alias, leads to; or none is asked for.
 IS_ASKED_FOR = (
     """
@@ -113,7 +112,7 @@ def organizations(database: Database, name: str | None = None) -> list[Organizat
             """,
             {"name": name},
         ),
-        name and f"There is no organisation {name!r}; see: imapd org list",
+        None if name is None else f"There is no organisation {name!r}; see: imapd org list",
     )
 
 

@@ -64,6 +64,35 @@ def test_organisations(imapd: Imapd) -> None:
     done(imapd, "org", "remove", "Short-lived")
 
 
+@pytest.mark.parametrize("wrong", ["", " ", "two\nlines", "x" * 201, "\udcff"])
+def test_what_no_organisation_can_be_called(imapd: Imapd, wrong: str) -> None:
+    for command in (["org", "add", wrong], ["org", "set", "Example", f"--name={wrong}"]):
+        outcome = imapd(*command)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome
+        assert "name" in outcome.err and len(outcome.err) < 200
+    for command in (["org", "show"], ["domain", "list", "--org"], ["audit", "list"]):
+        assert ("UTF-8" if wrong == "\udcff" else "no organisation") in refused(imapd, *command, wrong)
+    assert [org["name"] for org in told(imapd, "org", "list")] == ["Example"]
+    done(imapd, "org", "add", "Ünïted & Söns, 東京 “Ltd.”")
+
+
+def test_an_organisation_is_renamed(imapd: Imapd) -> None:
+    done(imapd, "org", "add", "Other")
+    refusal = refused(imapd, "org", "set", "Other", "--name", "Example", "--disable")
+    assert refusal == "imapd: The organisation 'Example' exists already.\n"
+    assert not told(imapd, "org", "show", "Other")["disabled"], "all of it or nothing"
+    done(imapd, "org", "set", "Other", "--name", "Another")
+    event = told(imapd, "audit", "list", "Another")[0]
+    assert (event["event"], event["detail"]) == ("organization renamed", {"name": "Other", "to": "Another"})
+
+
+@pytest.mark.parametrize("wrong", ["two\nlines", "x" * 201, "\udcff"])
+def test_what_nobody_can_be_called(imapd: Imapd, wrong: str) -> None:
+    refused(imapd, "user", "add", "cat@example.com", "--no-password", "--name", wrong, code=2)
+    assert "name" in refused(imapd, "user", "set", "bob@example.com", "--name", wrong, code=2)
+    done(imapd, "user", "set", "bob@example.com", "--name", "")
+
+
 def test_domains(imapd: Imapd) -> None:
     assert "exists already" in refused(imapd, "domain", "add", "EXAMPLE.com.", "--org", "Example")
     assert "no organisation" in refused(imapd, "domain", "add", "x.org", "--org", "Nobody")

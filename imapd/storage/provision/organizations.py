@@ -29,8 +29,6 @@ def set_organization(
 ) -> None:  # fmt: skip
     with database.transaction() as tx:
         organization_id = _organization(tx, name)
-        if new_name:
-            tx.execute("UPDATE organizations SET name = %s WHERE organization_id = %s", (new_name, organization_id))
         if disabled is not None:
             tx.execute("UPDATE organizations SET disabled = %s WHERE organization_id = %s", (disabled, organization_id))
             audit.write(tx, f"organization {state(disabled)}", organization_id=organization_id, name=name)
@@ -46,6 +44,16 @@ def set_organization(
             changed = {"share_with_anyone": share_with_anyone, "share_across_domains": share_across_domains}
             detail: dict[str, Any] = {which: allowed for which, allowed in changed.items() if allowed is not None}
             audit.write(tx, "access changed", organization_id=organization_id, name=name, **detail)
+        if new_name is not None:
+            _rename(tx, organization_id, name, new_name)
+
+
+def _rename(tx: Transaction, organization_id: int, name: str, new_name: str) -> None:
+    try:
+        tx.execute("UPDATE organizations SET name = %s WHERE organization_id = %s", (new_name, organization_id))
+    except AlreadyExists:
+        raise AlreadyExists(f"The organisation {new_name!r} exists already.") from None
+    audit.write(tx, "organization renamed", organization_id=organization_id, name=name, to=new_name)
 
 
 def remove_organization(database: Database, name: str) -> None:
