@@ -2,12 +2,13 @@
 """imapd org, imapd domain."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from imapd.errors import MailError
-from imapd.mail.namespaces import DELIMITER, LONGEST_LEVEL, check_new
+from imapd.mail.namespaces import DELIMITER, LONGEST_LEVEL, SHARED, check_new
 from imapd.operator.options import (
     ADDRESS,
     DOMAIN,
@@ -19,7 +20,7 @@ from imapd.operator.options import (
 )
 from imapd.operator.tables import show, show_one
 from imapd.storage import directory, provision, quota_roots
-from imapd.storage.addresses import Address
+from imapd.storage.addresses import Address, address, domain_name
 from imapd.storage.standard_folders import LANGUAGES, USES
 
 language_option = click.option(
@@ -44,7 +45,20 @@ class FolderName(click.ParamType):
             check_new(name, LONGEST_LEVEL)
         except MailError as error:
             self.fail(str(error), param, ctx)
+        if is_like_prefix(name):
+            self.fail(f"{name!r} is the prefix of a namespace.", param, ctx)
         return known[use.lower()], name
+
+
+def is_like_prefix(name: str) -> bool:
+    """Whether somebody may see a namespace there: Shared, a domain, an address. A domain without a dot looks like any
+    other word."""
+    with suppress(MailError):
+        if "@" in name:
+            return str(address(name)) == name
+        if "." in name:
+            return domain_name(name) == name
+    return name + DELIMITER == SHARED
 
 
 @click.group()

@@ -466,7 +466,12 @@ def test_standard_folders_are_called_as_the_domain_says(imapd: Imapd) -> None:
     assert folders("ann@beispiel.de") == german, "what is there stays as it is"
     for wrong in ("Junk=", "Junk=a/b", "Junk=a*", "Inbox=x", "Flagged=x", "x"):
         refused(imapd, "domain", "set", "beispiel.de", "--folder-name", wrong, code=2)
+    for prefix in ("Shared", "example.com", "nowhere.example", "ann@example.com"):
+        refusal = refused(imapd, "domain", "set", "beispiel.de", "--folder-name", f"Sent={prefix}", code=2)
+        assert "is the prefix of a namespace" in refusal
     for twice in ("Junk=inbox", "Junk=gesendet"):
         assert "same name" in refused(imapd, "domain", "set", "beispiel.de", "--folder-name", twice)
+    for right in ("shared", "Example.com", "A. Sent", "Sent@home"):  # CREATE takes these, too
+        done(imapd, "domain", "set", "beispiel.de", "--folder-name", f"Sent={right}")
     done(imapd, "domain", "set", "beispiel.de", "--folders-language", "fr")
     assert told(imapd, "domain", "show", "beispiel.de")["folder_names"] == {}
