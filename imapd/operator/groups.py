@@ -55,7 +55,7 @@ def list_groups(database: Any, organization: str | None, as_json: bool) -> None:
 @with_database
 def show_group(database: Any, name: str, organization: str | None, as_json: bool) -> None:
     """One group."""
-    show_one(directory.groups(database, organization, name)[0], as_json)
+    show_one(directory.group(database, organization, name), as_json)
 
 
 @group.command("remove")
@@ -66,7 +66,7 @@ def show_group(database: Any, name: str, organization: str | None, as_json: bool
 @changing_access
 def remove_group(database: Any, name: str, organization: str | None, yes: bool, as_json: bool) -> None:
     """Remove a group and all rights that it was given."""
-    found = directory.groups(database, organization, name)[0]
+    found = directory.group(database, organization, name)
     if not yes:
         click.confirm(f"Remove {name} with {len(found.members)} members and what is shared with it?", abort=True)
     groups.remove_group(database, organization, name)
@@ -98,7 +98,7 @@ def add_member(database: Any, name: str, members: tuple[Address, ...], organizat
 @with_database
 def list_members(database: Any, name: str, organization: str | None, as_json: bool) -> None:
     """The members of a group."""
-    found = directory.groups(database, organization, name)[0]
+    found = directory.group(database, organization, name)
     show([directory.Member(address) for address in found.members], as_json)
 
 
@@ -119,4 +119,4 @@ def remove_member(
 def told(database: Any, name: str, organization: str | None, as_json: bool) -> None:
     """What has become of a group, for who wants it as JSON; people are content with silence."""
     if as_json:
-        show_one(directory.groups(database, organization, name)[0], as_json)
+        show_one(directory.group(database, organization, name), as_json)

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from imapd.errors import NotFound
+from imapd.errors import Cannot, NotFound
 from imapd.storage.addresses import MAILBOX_OF_ASKED, Address
 from imapd.storage.pool import Database
 
@@ -283,6 +283,19 @@ def groups(database: Database, organization: str | None = None, name: str | None
         ),
         name and f"There is no group {name}; see: imapd group list",
     )
+
+
+def group(database: Database, organization: str | None, name: str) -> Group:
+    """Raises errors.NotFound, or as refuse_several()."""
+    found = groups(database, organization, name)
+    refuse_several(name, found)
+    return found[0]
+
+
+def refuse_several(name: str, found: Sequence[Any]) -> None:
+    """Raises errors.Cannot where more groups than one were found by a name, which then does not say enough."""
+    if len(found) > 1:
+        raise Cannot(f"Several organisations have a group {name}: say which with --org.")
 
 
 def _made(kind: Any, rows: Sequence[Sequence[Any]], missing: str | None = None) -> list[Any]:

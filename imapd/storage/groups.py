@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from imapd import audit
 from imapd.errors import AlreadyExists, Cannot, NotFound
 from imapd.storage.addresses import Address, locked_user
+from imapd.storage.directory import refuse_several
 from imapd.storage.pool import Database, Transaction
 
 
@@ -83,6 +84,5 @@ def _locked(tx: Transaction, organization: str | None, name: str) -> int:
     )
     if not rows:
         raise NotFound(f"There is no group {name}; see: imapd group list")
-    if len(rows) > 1:
-        raise Cannot(f"Several organisations have a group {name}: say which with --org.")
+    refuse_several(name, rows)
     return int(rows[0][0])

@@ -339,6 +339,10 @@ def test_groups(imapd: Imapd, database: Database) -> None:
     done(imapd, "org", "add", "Other")
     done(imapd, "group", "add", "sales", "--org", "Other")
     assert "--org" in refused(imapd, "group", "member", "add", "sales", "bob@example.com")
+    for command in (["show"], ["member", "list"], ["remove"]):
+        assert "--org" in refused(imapd, "group", *command, "sales")
+    assert told(imapd, "group", "show", "sales", "--org", "Other")["members"] == []
+    assert told(imapd, "group", "member", "list", "sales", "--org", "Example") == [{"address": "ann@example.com"}]
     assert "different organisations" in refused(imapd, "group", "member", "add", "sales", "bob@example.com", "--org", "Other")
     done(imapd, "group", "remove", "sales", "--org", "Example", "--yes")
     assert told(imapd, "share", "list") == []
