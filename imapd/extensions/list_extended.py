@@ -7,24 +7,27 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imapd.commands.listing import RETURN, SELECTION, Return, Selection, parents_of
+from imapd.mail.listing import Listed
 from imapd.protocol.registry import Capability
 from imapd.protocol.states import AUTHENTICATED_UP
 from imapd.wire import encode
 
 if TYPE_CHECKING:
-    from imapd.mail.account import Account, Listed
+    from imapd.mail.account import Account
 
 CAPABILITIES = (Capability(b"LIST-EXTENDED", rfc=5258, states=AUTHENTICATED_UP),)
 
-Test = Callable[["Listed"], bool]
+Test = Callable[[Listed], bool]
 
 
 def subscribed_rows(account: Account, selection: Mapping[bytes, Any]) -> list[Listed]:
-    """What is subscribed, be it there or not; and for RECURSIVEMATCH all else, where it may lie above that."""
+    """What is subscribed, be it there or not; and for RECURSIVEMATCH what lies above that, be it there or not."""
     rows = account.list_folders(subscribed_only=True)
     if b"RECURSIVEMATCH" in selection:
         names = {row.name for row in rows}
-        rows += [row for row in account.list_folders() if row.name not in names and not row.apart]
+        above = {parent for name in names for parent in parents_of(name)} - names
+        there = {row.name: row for row in account.list_folders()}
+        rows += [there.get(name) or Listed(name) for name in above]
         rows.sort(key=lambda row: (row.name != "INBOX", row.name))
     return rows
 

@@ -112,6 +112,30 @@ def test_recursivematch_of_what_is_gone():
     ]
 
 
+def test_recursivematch_where_parents_are_gone_too():
+    client = tree("INBOX", "!s1/s2/s3")
+    childinfo = ' ("CHILDINFO" ("SUBSCRIBED"))'
+    assert listed(client, 'LIST (SUBSCRIBED RECURSIVEMATCH) "" "s1"') == [
+        '(\\NonExistent \\HasNoChildren) "/" "s1"' + childinfo
+    ]
+    assert listed(client, 'LIST (SUBSCRIBED RECURSIVEMATCH) "" ("s1" "s1/%")') == [
+        '(\\NonExistent \\HasNoChildren) "/" "s1"' + childinfo,
+        '(\\NonExistent \\HasNoChildren) "/" "s1/s2"' + childinfo,
+    ]
+    assert listed(client, 'LIST (SUBSCRIBED RECURSIVEMATCH) "" "*"') == [
+        '(\\NonExistent \\HasNoChildren \\Subscribed) "/" "s1/s2/s3"'
+    ]
+
+
+def test_recursivematch_of_what_lies_apart():
+    client = tree("INBOX", "-example.com", "+example.com/INBOX", "-company.org", "company.org/INBOX")
+    for row in client.account.rows[1:]:
+        row.apart = True
+    assert listed(client, 'LIST (SUBSCRIBED RECURSIVEMATCH) "" "%"') == [
+        '(\\NonExistent \\HasChildren) "/" "example.com" ("CHILDINFO" ("SUBSCRIBED"))'
+    ]
+
+
 def test_several_patterns():
     names = [line.split('"/" ')[1] for line in listed(tree(*FRUIT), 'LIST "" ("INBOX" "Fruit/%" Tofu)')]
     assert names == ['"INBOX"', '"Fruit/Apple"', '"Fruit/Banana"', '"Tofu"']
