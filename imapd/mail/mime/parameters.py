@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Fields of the form `value; name=value` (Content-Type, Content-Disposition) and RFC 2231's way to write long ones."""
+"""Fields of the form `value; name=value` (Content-Type, Content-Disposition, and Content-Transfer-Encoding, which has a
+value only) and RFC 2231's way to write long ones."""
 
 from __future__ import annotations
 
@@ -12,8 +13,15 @@ from imapd.mail.mime.words import text_of
 
 Parameters = list[tuple[bytes, bytes]]
 
-_VALUE = re.compile(rb"\s*([^\s;/()\"]+)(?:\s*/\s*([^\s;/()\",]+))?")
-_PARAMETER = re.compile(rb';\s*([^\s=;"()]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"?|([^;]*))', re.DOTALL)
+# White space, and comments, which may hold comments. Quoted pairs are none here: with them, a bracket behind each of
+# many semicolons could be looked for to the end of the field.
+_COMMENT = rb"\([^()]*(?:\([^()]*\)[^()]*)*\)"
+_CFWS = rb"\s*(?:" + _COMMENT + rb"\s*)*"
+
+_VALUE = re.compile(_CFWS + rb"([^\s;/()\"]+)" + _CFWS + rb"(?:/" + _CFWS + rb"([^\s;/()\",]+)" + _CFWS + rb")?")
+_PARAMETER = re.compile(
+    rb";" + _CFWS + rb'([^\s=;"()]+)' + _CFWS + rb'=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"?|([^;]*))', re.DOTALL
+)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -26,6 +34,12 @@ def split(value: bytes) -> tuple[bytes, bytes | None, Parameters]:
     if b";" not in value:
         return kind, subtype and subtype.lower(), []
     return kind, subtype and subtype.lower(), _parameters(value[found.end() :])
+
+
+def transfer_encoding(first: dict[bytes, bytes]) -> bytes:
+    """What a part says its Content-Transfer-Encoding is, in lower case; 7bit where it says nothing."""
+    value = first.get(b"content-transfer-encoding")
+    return split(value)[0] or value.lower() if value else b"7bit"
 
 
 def _parameters(text: bytes) -> Parameters:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from struct import pack, unpack_from
 
+from imapd.mail.mime import parameters
 from imapd.mail.mime.structure import LEAF, MESSAGE, MULTIPART, Part
 
 FORMAT = 1
@@ -38,8 +39,7 @@ def encode(parts: list[Part]) -> bytes:
 
 def encoding(first: dict[bytes, bytes]) -> int:
     """The number of a part's Content-Transfer-Encoding."""
-    value = first.get(b"content-transfer-encoding")
-    return ENCODINGS.get(value.lower(), UNKNOWN_ENCODING) if value else IDENTITY
+    return ENCODINGS.get(parameters.transfer_encoding(first), UNKNOWN_ENCODING)
 
 
 def find(stored: bytes, path: tuple[int, ...]) -> int | None:

@@ -144,7 +144,7 @@ def _rendered(
         _text_parameters(found) if is_text else _parameters(found),
         nstring(first.get(b"content-id")),
         nstring(first.get(b"content-description")),
-        _encoding(first),
+        string(parameters.transfer_encoding(first)),
         part.end - part.body_start,
     )
     if is_text:
@@ -152,11 +152,6 @@ def _rendered(
     elif part.kind == MESSAGE:
         head += b" %b %d" % (_NO_ENVELOPE if frugal else envelopes(part.children[0]), lines(part))
     return head, b" %b%b" % (nstring(first.get(b"content-md5")), _extension(first))
-
-
-def _encoding(first: dict[bytes, bytes]) -> bytes:
-    value = first.get(b"content-transfer-encoding")
-    return string(value.lower()) if value else b'"7bit"'
 
 
 def _parameters(found: parameters.Parameters) -> bytes:

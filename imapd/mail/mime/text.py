@@ -101,7 +101,7 @@ class BodyText:
     def _decoded(self, part: Part) -> str:
         # Encodings make text longer, never shorter, but for UTF-7, which is not on the list of charsets.
         octets = self.octets[part.body_start : min(part.end, part.body_start + 2 * self.room)]
-        encoding = part.first.get(b"content-transfer-encoding", b"").lower()
+        encoding = parameters.transfer_encoding(part.first)
         if encoding == b"base64":
             octets = base64(octets)
         elif encoding == b"quoted-printable":

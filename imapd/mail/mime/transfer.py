@@ -8,6 +8,7 @@ from binascii import a2b_base64, a2b_qp, b2a_base64
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from imapd.mail.mime import parameters
 from imapd.mail.mime.parts import BASE64, IDENTITY, QUOTED_PRINTABLE
 from imapd.mail.mime.structure import LEAF, Octets, Part, scan
 
@@ -138,7 +139,7 @@ def without_nul(octets: Octets) -> Iterator[bytes]:
 
 
 def _is_binary(part: Part) -> bool:
-    return part.first.get(b"content-transfer-encoding", b"").lower() == b"binary"
+    return parameters.transfer_encoding(part.first) == b"binary"
 
 
 def _rewritten(octets: Octets, parts: list[Part]) -> Iterator[bytes]:

@@ -88,6 +88,14 @@ def test_preview():
     assert parsed(b"Content-Type: image/png\r\n\r\nxyz").preview == ""
 
 
+def test_comments():
+    octets = b"Content-Type: (as) text/html; (usual) charset=utf-8\r\nContent-Transfer-Encoding: base64 (as usual)\r\n"
+    content = parsed(octets + b"\r\nPHA+SMOkbGxvPC9wPg==\r\n")
+    assert content.body_text == fold("hällo")
+    assert content.preview == "Hällo"
+    assert content.body == b'("text" "html" ("charset" "utf-8") NIL NIL "base64" 22 1)'
+
+
 def test_structure():
     content = parsed(LETTER)
     plain, html, message, pdf, kind = read(content.body)

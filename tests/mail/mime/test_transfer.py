@@ -142,6 +142,7 @@ def test_nothing_binary():
         b"Content-Transfer-Encoding: binary",
         b"content-transfer-encoding:BINARY  ",
         b"CONTENT-TRANSFER-ENCODING:\r\n binary",
+        b"Content-Transfer-Encoding: binary (as it is)",
     ],
 )
 def test_a_message_of_one_part(field):

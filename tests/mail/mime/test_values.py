@@ -5,7 +5,7 @@ import pytest
 
 from imapd.mail.mime import charsets, html
 from imapd.mail.mime.dates import sent
-from imapd.mail.mime.parameters import decoded, split
+from imapd.mail.mime.parameters import decoded, split, transfer_encoding
 from imapd.mail.mime.subjects import base_subject, extracted
 from imapd.mail.mime.words import text_of
 
@@ -119,10 +119,34 @@ class TestParameters:
             (b"attachment; filename=x", (b"attachment", None, [(b"filename", b"x")])),
             (b"", (b"", None, [])),
             (b"; n=x", (b"", None, [])),
+            (b"(c) a/b; n=1", (b"a", b"b", [(b"n", b"1")])),
+            (b"a/b; (c) n=1; (d)m(e) =2", (b"a", b"b", [(b"n", b"1"), (b"m", b"2")])),
+            (b"a (c) / (d) b (; n=1); n=2", (b"a", b"b", [(b"n", b"2")])),
+            (b"(a (b) c) (d)a/b", (b"a", b"b", [])),
+            (b"a/b; n=report (1).pdf", (b"a", b"b", [(b"n", b"report (1).pdf")])),
+            (b"(a/b", (b"", None, [])),
+            (b"a/b; (n=1; m=2", (b"a", b"b", [(b"m", b"2")])),
         ],
     )
     def test_split(self, value, found):
         assert split(value) == found
+
+    @pytest.mark.parametrize(
+        ("value", "encoding"),
+        [
+            (None, b"7bit"),
+            (b"", b"7bit"),
+            (b"BASE64", b"base64"),
+            (b"base64 (as usual)", b"base64"),
+            (b"(as usual) quoted-printable", b"quoted-printable"),
+            (b"8bit;", b"8bit"),
+            (b'"base64"', b'"base64"'),
+            (b"x-own", b"x-own"),
+        ],
+    )
+    def test_transfer_encoding(self, value, encoding):
+        first = {} if value is None else {b"content-transfer-encoding": value}
+        assert transfer_encoding(first) == encoding
 
     def test_no_more_than_128(self):
         assert len(split(b"a/b" + b"; n=1" * 1000)[2]) == 128
