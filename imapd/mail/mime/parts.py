@@ -11,15 +11,13 @@ from __future__ import annotations
 from struct import pack, unpack_from
 
 from imapd.mail.mime import parameters
-from imapd.mail.mime.structure import LEAF, MESSAGE, MULTIPART, Part
+from imapd.mail.mime.structure import LEAF, MESSAGE, MULTIPART, UNENCODED, Part
 
 FORMAT = 1
 
 IDENTITY, BASE64, QUOTED_PRINTABLE, UNKNOWN_ENCODING = range(4)
 ENCODINGS = {
-    b"7bit": IDENTITY,
-    b"8bit": IDENTITY,
-    b"binary": IDENTITY,
+    **dict.fromkeys(UNENCODED, IDENTITY),
     b"base64": BASE64,
     b"quoted-printable": QUOTED_PRINTABLE,
 }

@@ -118,7 +118,7 @@ def _nested(root: Part, heads: list[bytes], tails: list[bytes] | None) -> bytes:
         if item.kind == MULTIPART:
             stack.append(b" " + heads[item.index] + tail + b")")
             stack.extend(reversed(item.children) if item.children else (_NOTHING,))
-        elif item.kind == MESSAGE:
+        elif _shows_message(item):
             fields, _, count = heads[item.index].rpartition(b" ")
             pieces.append(fields + b" ")
             stack.append(b" " + count + tail + b")")
@@ -126,6 +126,11 @@ def _nested(root: Part, heads: list[bytes], tails: list[bytes] | None) -> bytes:
         else:
             pieces.append(heads[item.index] + tail + b")")
     return b"".join(pieces)
+
+
+def _shows_message(part: Part) -> bool:
+    """RFC 3501 knows media-message of message/rfc822 alone: a message/global is told as any other part."""
+    return part.kind == MESSAGE and part.subtype == b"rfc822"
 
 
 def _rendered(
@@ -149,7 +154,7 @@ def _rendered(
     )
     if is_text:
         head += b" %d" % lines(part)
-    elif part.kind == MESSAGE:
+    elif _shows_message(part):
         head += b" %b %d" % (_NO_ENVELOPE if frugal else envelopes(part.children[0]), lines(part))
     return head, b" %b%b" % (nstring(first.get(b"content-md5")), _extension(first))
 

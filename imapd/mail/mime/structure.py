@@ -20,6 +20,8 @@ _BLANK_AFTER = re.compile(rb"\n\r?\n")
 _BLANK = re.compile(rb"\r?\n")
 _BEFORE_BLANK_OR_DASHED = re.compile(rb"\n(?=--|\r?\n)")
 
+UNENCODED = (b"7bit", b"8bit", b"binary")
+
 ContentType = tuple[bytes, bytes, parameters.Parameters]
 TEXT_PLAIN: ContentType = (b"text", b"plain", [])
 MESSAGE_RFC822: ContentType = (b"message", b"rfc822", [])
@@ -55,6 +57,13 @@ class Part:
         self.parameters: parameters.Parameters = []
         self.fields: headers.Fields = []
         self.first: dict[bytes, bytes] = {}
+
+
+def _holds_message(part: Part) -> bool:
+    """Whether it is a message/rfc822; or a message/global (RFC 6532), which may be encoded, and is not."""
+    if part.type != b"message" or part.subtype not in (b"rfc822", b"global"):
+        return False
+    return part.subtype == b"rfc822" or parameters.transfer_encoding(part.first) in UNENCODED
 
 
 def scan(octets: Octets) -> list[Part]:
@@ -215,7 +224,7 @@ class _Scanner:
             else:
                 part.kind = MULTIPART
                 self._remember(boundary, len(self.open) - 1)
-        elif part.type == b"message" and part.subtype == b"rfc822":
+        elif _holds_message(part):
             if self._is_leaf(part):
                 part.type, part.subtype, part.parameters = UNKNOWN
             else:

@@ -96,6 +96,17 @@ def test_comments():
     assert content.body == b'("text" "html" ("charset" "utf-8") NIL NIL "base64" 22 1)'
 
 
+def test_a_message_global():
+    """It is looked into as a message/rfc822, and told as RFC 3501 tells of what it does not know."""
+    inner = "Subject: für dich\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nWörter\r\n--i--".encode()
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/global\r\n\r\n"
+    content = parsed(head + inner + b"\r\n--b--")
+    assert content.body == b'(("message" "global" NIL NIL NIL "7bit" %d) "mixed")' % len(inner)
+    assert read(content.body_structure)[0] == [b"message", b"global", None, None, None, b"7bit", len(inner), *[None] * 4]
+    assert content.preview == "Wörter"
+    assert fold("für dich") in content.body_text
+
+
 def test_structure():
     content = parsed(LETTER)
     plain, html, message, pdf, kind = read(content.body)

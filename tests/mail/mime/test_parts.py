@@ -86,6 +86,20 @@ def test_a_message_that_is_a_message():
     assert section(octets, "1.1.1.1") is None
 
 
+@pytest.mark.parametrize("encoding", [b"", b"Content-Transfer-Encoding: 8bit\r\n"])
+def test_a_message_global(encoding):
+    octets = b"Content-Type: message/global\r\n" + encoding + b"\r\nSubject: in\r\n\r\ntext"
+    assert section(octets, "1/HEADER") == b"Subject: in\r\n\r\n"
+    assert section(octets, "1/TEXT") == section(octets, "1.1") == b"text"
+
+
+def test_a_message_global_that_is_encoded():
+    octets = b"Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogaW4NCg0KdGV4dA=="
+    assert section(octets, "1") == b"U3ViamVjdDogaW4NCg0KdGV4dA=="
+    assert section(octets, "1/HEADER") is section(octets, "1.1") is None
+    assert parts.is_leaf(parts.encode(scan(octets)), 0)
+
+
 def test_header_and_text_are_the_whole():
     assert section(EXAMPLE, "/HEADER") + section(EXAMPLE, "/TEXT") == EXAMPLE
     assert section(EXAMPLE, "3/HEADER") + section(EXAMPLE, "3/TEXT") == section(EXAMPLE, "3")
