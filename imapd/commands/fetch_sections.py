@@ -15,6 +15,7 @@ from imapd.mail.mime import parts
 from imapd.mail.mime.limits import HEADER_OCTETS
 from imapd.wire import encode
 from imapd.wire.grammar import BadSyntax, Cursor
+from imapd.wire.sequence import LARGEST
 
 if TYPE_CHECKING:
     from imapd.mail.body import Body
@@ -27,9 +28,9 @@ PIECE_OCTETS = 64 << 10
 FIELDS_BY_PATTERN = 24
 """With more names than this in one HEADER.FIELDS, a pattern of them all is slower than a set."""
 
+SECTION_PART = rb"(?:[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*)?"
 _SECTION = re.compile(
-    rb"((?:[1-9][0-9]{0,8})(?:\.[1-9][0-9]{0,8})*)?(\.)?(HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?",
-    re.IGNORECASE,
+    rb"(" + SECTION_PART + rb")(\.)?(HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?", re.IGNORECASE
 )
 _FIELD = re.compile(rb"\n([^:\n]*):[^\n]*(?:\n[ \t][^\n]*)*")
 
@@ -203,7 +204,7 @@ def section_spec(cursor: Cursor) -> tuple[bytes, Section]:
     cursor.expect(b"[")
     spec = cursor.scan(_SECTION)
     assert spec  # it may be empty
-    path = tuple(map(int, spec[1].split(b"."))) if spec[1] else ()
+    path = section_part(spec[1])
     text = (spec[3] or b"").upper()
     if bool(spec[2]) != bool(path and text) or (text == b"MIME" and not path):
         raise BadSyntax("Invalid section.")
@@ -215,6 +216,14 @@ def section_spec(cursor: Cursor) -> tuple[bytes, Section]:
         kind, chosen = b"HEADER", header_fields(names, negated=text.endswith(b".NOT"))
     cursor.expect(b"]")
     return b"[" + label + b"]", Section(path, kind, chosen)
+
+
+def section_part(text: bytes) -> tuple[int, ...]:
+    """section-part = nz-number *("." nz-number), or nothing; of what SECTION_PART matches"""
+    path = tuple(map(int, text.split(b"."))) if text else ()
+    if max(path, default=0) > LARGEST:
+        raise BadSyntax("Number out of range.")
+    return path
 
 
 def partial(cursor: Cursor) -> Partial:

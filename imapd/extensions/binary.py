@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from imapd.commands.fetch_chunk import Chunk
 from imapd.commands.fetch_items import ITEMS, Item
-from imapd.commands.fetch_sections import STREAMED_OCTETS, Span, Stream, partial
+from imapd.commands.fetch_sections import SECTION_PART, STREAMED_OCTETS, Span, Stream, partial, section_part
 from imapd.errors import Corrupt, MailError, UnknownEncoding
 from imapd.mail.mime import parts, transfer
 from imapd.protocol.registry import Capability
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CAPABILITIES = (Capability(b"BINARY", rfc=3516, states=AUTHENTICATED_UP),)
 
-_SECTION_PART = re.compile(rb"(?:[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*)?")
+_SECTION_PART = re.compile(SECTION_PART)
 WHOLE: Span = (0, 1 << 62)
 
 
@@ -133,7 +133,7 @@ def _path(cursor: Cursor) -> tuple[bytes, tuple[int, ...]]:
     found = cursor.scan(_SECTION_PART)
     assert found  # it may be empty
     cursor.expect(b"]")
-    return b"[" + found[0] + b"]", tuple(map(int, found[0].split(b"."))) if found[0] else ()
+    return b"[" + found[0] + b"]", section_part(found[0])
 
 
 def _binary(marks_seen: bool) -> Any:

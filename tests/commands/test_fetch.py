@@ -65,6 +65,8 @@ def fetched(arguments, messages=(TERRY,), seen=(1,), **kind):
         ("1 BODY[HEADER]<6.3>", "BODY[HEADER]<6> {3}\r\nWed"),
         ("1 BODY[2]", "BODY[2] NIL"),
         ("1 BODY[1.1]", "BODY[1.1] NIL"),
+        ("1 BODY[4294967295]", "BODY[4294967295] NIL"),
+        ("1 BODY[1.1234567890.MIME]", "BODY[1.1234567890.MIME] NIL"),
         ("1 BODY[1.HEADER]", "BODY[1.HEADER] NIL"),
         ("1 BODY[HEADER.FIELDS (X)]", "BODY[HEADER.FIELDS (X)] {2}\r\n\r\n"),
         (
@@ -92,6 +94,7 @@ def test_items(arguments, answer):
         "1 BODY[1MIME]", "1 BODY[.TEXT]", "1 BODY[TEXT.1]", "1 BODY[HEADER.FIELDS]", "1 BODY[HEADER.FIELDS ()]",
         "1 BODY[HEADER.FIELDS(A)]", "1 BODY[]<1>", "1 BODY[]<1.0>", "1 BODY[]<-1.1>", "1 BODY[]<0.4294967296>",
         "1 BODY.PEEK", "1 RFC822.PEEK", "1 BODYSTRUCTURE[]", "0 FLAGS", "2 FLAGS", "1:2 FLAGS", "1 FLAGS (NOPE)",
+        "1 BODY[4294967296]",
     ],
 )  # fmt: skip
 def test_refused(arguments):
