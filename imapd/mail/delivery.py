@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imapd import errors
 from imapd.mail import flags
 from imapd.mail.mime.parse import ParsedContent, parse
-from imapd.mail.mime.transfer import without_binary, without_nul
+from imapd.mail.mime.transfer import without_binary
 from imapd.mail.quota import refusals_noted
 from imapd.storage import contents
 from imapd.storage.blobs import Begun, Spool
@@ -186,13 +186,12 @@ def _filing(
 
 def _storable(node: Node, draft: Draft, made: ExitStack) -> Draft:
     """The draft as it can be stored, and sent to any client. What is made for it goes when `made` ends."""
-    spool = draft.literal.spool
-    holds_nul = b"\0" in draft.literal.data if spool is None else spool.holds_nul
-    if not holds_nul and not draft.binary:
+    if not draft.binary:
         return draft
+    spool = draft.literal.spool
     octets = draft.literal.data if spool is None else spool.octets()
     try:
-        pieces = node.offload(without_nul if holds_nul else without_binary, octets)
+        pieces = node.offload(without_binary, octets)
         if pieces is None:
             return draft
         if spool is None:

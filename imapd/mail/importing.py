@@ -17,7 +17,7 @@ from imapd import errors
 from imapd.mail import delivery, flags
 from imapd.mail.account import Target
 from imapd.mail.delivery import Draft, Held
-from imapd.mail.mime.transfer import without_nul
+from imapd.mail.mime.transfer import without_binary
 from imapd.mail.namespaces import DELIMITER, UNIFIED, check_new, inbox_folded
 from imapd.storage import carrying, folders
 from imapd.storage.carrying import Box
@@ -25,6 +25,8 @@ from imapd.storage.folders import Folder
 
 AT_ONCE = 50
 AT_ONCE_OCTETS = 4 << 20
+NUL_STAND_IN = b"\x80"
+"""IMAP cannot send NUL, and no message should hold one."""
 
 
 class Letter(Protocol):
@@ -102,9 +104,7 @@ class Importer:
         most = self._node.settings.limits.message_octets
         for letter in letters(most):
             seen()
-            data = letter.octets
-            if b"\0" in data:
-                data = b"".join(without_nul(data))
+            data = _without_nul(letter.octets)
             digest = hashlib.sha256(data).digest()
             if letter.problem or not data:
                 brought.refused[letter.problem or "empty"] += 1
@@ -128,6 +128,14 @@ class Importer:
         delivery.append(self._node, self._box.organization_id, target, drafts, int(time.time()))
         brought.imported += len(drafts)
         brought.octets += sum(draft.literal.size for draft in drafts)
+
+
+def _without_nul(octets: bytes) -> bytes:
+    """As IMAP can send it. Binary parts become base64; what is no part is marked."""
+    if b"\0" not in octets:
+        return octets
+    pieces = without_binary(octets)
+    return (octets if pieces is None else b"".join(pieces)).replace(b"\0", NUL_STAND_IN)
 
 
 def _settable(given: Sequence[str]) -> list[str]:

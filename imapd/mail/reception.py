@@ -17,7 +17,7 @@ from typing import Any
 from imapd import errors, log
 from imapd.mail import delivery
 from imapd.mail.delivery import ASK_QUOTA_FROM, Held
-from imapd.mail.mime.transfer import NUL_STAND_IN
+from imapd.mail.importing import NUL_STAND_IN
 from imapd.mail.quota import refusals_noted
 from imapd.storage import contents, quotas, recipients
 from imapd.storage.addresses import in_tables

@@ -59,7 +59,7 @@ class Spool:
     It is open while it grows, no longer: a command may bring thousands of them.
     """
 
-    __slots__ = ("_file", "_hash", "holds_nul", "path", "size")
+    __slots__ = ("_file", "_hash", "path", "size")
 
     def __init__(self, directory: str | Path):
         handle, name = tempfile.mkstemp(dir=directory)
@@ -67,13 +67,11 @@ class Spool:
         self._hash = hashlib.sha256()
         self.path = name
         self.size = 0
-        self.holds_nul = False
 
     def write(self, octets: bytes) -> None:
         """Raises errors.Unavailable where the disk is full."""
         assert self._file
         self._hash.update(octets)
-        self.holds_nul = self.holds_nul or b"\0" in octets
         self.size += len(octets)
         try:
             self._file.write(octets)

@@ -59,14 +59,6 @@ def test_a_full_disk_never_keeps_a_part(store: BlobStore) -> None:
     assert files(store) == []
 
 
-def test_a_spool_notices_nul(store: BlobStore) -> None:
-    spool = store.spool()
-    for octets, noticed in ((b"abc", False), (b"a\0c", True), (b"abc", True)):
-        spool.write(octets)
-        assert spool.holds_nul is noticed
-    spool.close()
-
-
 def test_a_full_disk_leaves_nothing_of_a_spool(store: BlobStore) -> None:
     spool = store.spool()
     with full_disk():

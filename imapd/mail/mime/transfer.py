@@ -17,9 +17,6 @@ PIECE_OCTETS = 64 << 10
 LINE_OCTETS = 57
 """So many octets are a line of base64 of 76 characters."""
 
-NUL_STAND_IN = b"\x80"
-"""IMAP cannot send NUL, and no message should hold one."""
-
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _JUNK = bytes(set(range(256)) - set(_ALPHABET))
 _PADDING = re.compile(rb"=+")
@@ -128,14 +125,6 @@ def without_binary(octets: Octets) -> Iterator[bytes] | None:
     if not any(map(_is_binary, parts)):
         return None
     return _rewritten(octets, parts)
-
-
-def without_nul(octets: Octets) -> Iterator[bytes]:
-    """The message as IMAP can send it: its binary parts in base64, and NUL marked where else there is any."""
-    pieces = without_binary(octets)
-    if pieces is None:
-        pieces = _as_is(octets, 0, len(octets))
-    return (piece.replace(b"\0", NUL_STAND_IN) for piece in pieces)
 
 
 def _is_binary(part: Part) -> bool:

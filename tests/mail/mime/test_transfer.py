@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imapd.mail.mime.parse import parse
 from imapd.mail.mime.parts import BASE64, IDENTITY, QUOTED_PRINTABLE, section, transfer_encoding
-from imapd.mail.mime.transfer import PIECE_OCTETS, decoded, window, without_binary, without_nul
+from imapd.mail.mime.transfer import PIECE_OCTETS, decoded, window, without_binary
 
 
 def off(octets, encoding, *cuts):
@@ -177,23 +177,3 @@ def test_any_octets(plain):
     found = rewritten(b"Content-Transfer-Encoding: binary\r\n\r\n" + plain)
     assert body(found, (1,)) == plain
     assert b"\0" not in found
-
-
-# Messages with NUL
-
-
-def test_nul_is_marked_where_no_part_is_binary():
-    assert b"".join(without_nul(b"Subject: a\0b\r\n\r\n\0\r\n")) == b"Subject: a\x80b\r\n\r\n\x80\r\n"
-    assert b"".join(without_nul(b"\0" * (PIECE_OCTETS + 1))) == b"\x80" * (PIECE_OCTETS + 1)
-
-
-def test_a_binary_part_keeps_its_nul():
-    octets = (
-        b"Content-Type: multipart/mixed; boundary=b\r\n\r\npre\0\r\n"
-        b"--b\r\nX: \0\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\1\r\n--b\r\n\r\na\0b\r\n--b--"
-    )
-    found = b"".join(without_nul(octets))
-    assert b"\0" not in found
-    assert body(found, (1,)) == b"\0\1"
-    assert body(found, (2,)) == b"a\x80b"
-    assert b"\r\npre\x80\r\n--b\r\nX: \x80\r\n" in found
