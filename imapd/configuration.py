@@ -115,8 +115,9 @@ def _loader(file: Any) -> Any:
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             try:
                 return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
-            except ValueError as error:
-                raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+            except (ValueError, LookupError, AttributeError):
+                told = f"that is no {node.tag.rpartition(':')[2]}"
+                raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from None
 
     return Loader(file)
 

@@ -45,7 +45,7 @@ class Listeners:
             for key in keys:
                 if key not in self.sockets:
                     fresh[key] = self._take_over(key) or _bound(key, settings.server.backlog)
-        except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host, a..b
+        except (OSError, ValueError) as error:  # ValueError: what no host can be called, a..b
             for listener in fresh.values():
                 listener.close()
             kind, host, port = key

@@ -31,26 +31,31 @@ class Refused(Lost):
 
 
 def connections(url: str, *, timeout_seconds: float, size: int = 4) -> redis.ConnectionPool:
-    """A pool for redis://, rediss:// and unix:// URLs, and for sentinel://host:port,host:port/service?db=0."""
+    """A pool for redis://, rediss:// and unix:// URLs, and for sentinel://host:port,host:port/service?db=0. Raises
+    ValueError for what is none of them."""
     options: dict[str, Any] = {"socket_timeout": timeout_seconds, "retry": Retry(NoBackoff(), 0)}
     if not url.startswith("unix:"):
         options |= {"socket_connect_timeout": min(timeout_seconds, CONNECT_SECONDS), "socket_keepalive": True}
     if int(redis.__version__.split(".")[0]) >= 5:
         options["protocol"] = 2  # since version 8 the library would choose 3, whose messages come in another shape
-    if url.startswith("sentinel:"):
-        return _by_sentinel(url, options)
-    pool: redis.ConnectionPool = redis.BlockingConnectionPool.from_url(
-        url, max_connections=size, timeout=timeout_seconds, **options
-    )
-    return pool
+    try:
+        if url.startswith("sentinel:"):
+            return _by_sentinel(url, options)
+        pool: redis.ConnectionPool = redis.BlockingConnectionPool.from_url(
+            url, max_connections=size, timeout=timeout_seconds, **options
+        )
+        return pool
+    except ValueError:  # which may tell a piece of the password
+        raise ValueError("redis.url must be like 'redis://127.0.0.1:6379/0'") from None
 
 
 def is_url(text: str) -> bool:
     """Whether there can be a Redis there. Nothing is opened."""
     try:
-        host = connections(text, timeout_seconds=1).connection_kwargs.get("host")
-        str(host).encode("idna")
-    except ValueError:
+        pool = connections(text, timeout_seconds=1)
+        pool.make_connection()
+        str(pool.connection_kwargs.get("host")).encode("idna")
+    except (ValueError, TypeError, redis.RedisError):
         return False
     return True
 

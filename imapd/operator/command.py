@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say("stopped", 130)
     except ConfigError as error:
         code = _say(str(error), EXIT_CONFIG)
+    except UnicodeDecodeError:  # not to be shown: it may be a password
+        code = _say("What was typed is not UTF-8.", EXIT_FAILED)
     except UnicodeEncodeError as error:  # in an argument, before the database is asked
         code = _say(f"{error.object[error.start : error.end]!r} is not {error.encoding.upper()}", EXIT_FAILED)
     except (MailError, SchemaError, ValueError) as error:

@@ -61,7 +61,8 @@ def collect(database: Database, blobs: BlobStore, grace_seconds: int) -> Iterato
 
 def _removed(database: Database, blobs: BlobStore) -> list[Row]:
     """Organisations that are no more, of which there is something on the disk. The disk is looked at first: what is
-    made meanwhile is not among them. What this database never numbered is another one's, or yet to be restored."""
+    made meanwhile is not among them. What this database never numbered is another one's, or yet to be restored; after
+    a crash the sequence may be some numbers ahead."""
     return database.rows(
         """
         SELECT id FROM unnest(%s::bigint[]) id

@@ -118,17 +118,20 @@ def _one_migrator_at_a_time(dsn: str, say: Callable[[str], None]) -> Iterator[No
 def _require_writable(cursor: Cursor) -> None:
     """yoyo would go on without its tables. Once they are there, each migration says what it may not do."""
     cursor.execute(
-        "SELECT current_user, current_database(), current_setting('transaction_read_only')::bool,"
+        "SELECT quote_ident(current_user), quote_ident(current_schema()),"
+        " current_setting('transaction_read_only')::bool,"
         " to_regclass(%s) IS NOT NULL OR has_schema_privilege(current_schema(), 'CREATE')",
         (default_migration_table,),
     )
-    user, database, is_read_only, may_create = cursor.fetchone() or ("", "", True, False)
+    row = cursor.fetchone()
+    assert row
+    user, schema, is_read_only, may_create = row
     if is_read_only:
-        raise SchemaError(f"The database {database} takes no writes here: a standby, or a connection for reading only.")
+        raise SchemaError("The database takes no writes here: a standby, or a connection for reading only.")
     if not may_create:
         raise SchemaError(
-            f"The role {user} may not make tables in the database {database}. "
-            f"Run in it as a superuser: ALTER DATABASE {database} OWNER TO {user}"
+            f"The role {user} may not make tables in this database. "
+            f"Run in it as a superuser: GRANT CREATE ON SCHEMA {schema or 'public'} TO {user}"
         )
 
 
@@ -141,9 +144,9 @@ def _connected(dsn: str) -> Iterator[Connection]:
     connection.autocommit = True
     try:
         yield connection
-    except psycopg2.OperationalError as error:
-        raise Unavailable(f"The database has gone: {_first_line(error)}") from error
     except psycopg2.Error as error:
+        if connection.closed:
+            raise Unavailable(f"The database has gone: {_first_line(error)}") from error
         raise SchemaError(f"The database refuses: {_first_line(error)}") from error
     finally:
         connection.close()

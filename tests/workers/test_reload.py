@@ -74,7 +74,7 @@ def test_a_bad_configuration_changes_nothing(serving: Serving) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("imap:\n  id:\n    version: 2026-02-30\n", "day is out of range"),
+        ("imap:\n  id:\n    version: 2026-02-30\n", "that is no timestamp"),
         ("server: {host: mail..example.com, tls_port: null}\ntls: {certificate: null, key: null}\n", "cannot listen on mail..example.com port"),
         ("redis:\n  url: foo://127.0.0.1\n", "redis.url"),
         ("database:\n  dsn: bogus\n", "database.dsn"),

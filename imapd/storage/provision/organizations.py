@@ -44,7 +44,7 @@ def set_organization(
             changed = {"share_with_anyone": share_with_anyone, "share_across_domains": share_across_domains}
             detail: dict[str, Any] = {which: allowed for which, allowed in changed.items() if allowed is not None}
             audit.write(tx, "access changed", organization_id=organization_id, name=name, **detail)
-        if new_name is not None:
+        if new_name is not None and new_name != name:
             _rename(tx, organization_id, name, new_name)
 
 
