@@ -165,11 +165,11 @@ def _check_dsn(settings: Settings, document: _Document) -> None:
 
 
 def _check_redis(settings: Settings, document: _Document) -> None:
-    from imapd.cluster.redis import is_url
+    from imapd.cluster.redis import WANTED_URL, is_url
 
     if not is_url(settings.redis.url):
         key = "url" if settings.redis.url_file is None else "url_file"
-        raise document.fault(("redis", key), "must be like 'redis://127.0.0.1:6379/0'")
+        raise document.fault(("redis", key), WANTED_URL)
 
 
 def _check_networks(settings: Settings, document: _Document) -> None:

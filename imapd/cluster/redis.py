@@ -19,6 +19,8 @@ LONGEST_PAUSE_SECONDS = 2
 #: AttributeError and ValueError: somebody else has closed the connection while this one used it.
 FAILURES = (redis.RedisError, OSError, AttributeError, ValueError)
 
+WANTED_URL = "must be like 'redis://127.0.0.1:6379/0'"
+
 Command = Sequence[bytes | str | int]
 
 
@@ -46,7 +48,7 @@ def connections(url: str, *, timeout_seconds: float, size: int = 4) -> redis.Con
         )
         return pool
     except ValueError:  # which may tell a piece of the password
-        raise ValueError("redis.url must be like 'redis://127.0.0.1:6379/0'") from None
+        raise ValueError(f"redis.url {WANTED_URL}") from None
 
 
 def is_url(text: str) -> bool:

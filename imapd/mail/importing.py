@@ -104,13 +104,14 @@ class Importer:
         most = self._node.settings.limits.message_octets
         for letter in letters(most):
             seen()
-            # What is larger may be cut off, and is not to become smaller.
-            data = b"" if len(letter.octets) > most else _without_nul(letter.octets)
+            data = letter.octets
+            if len(data) <= most:  # what is larger may be cut off, and is not to become smaller
+                data = _without_nul(data)
             digest = hashlib.sha256(data).digest()
-            if len(letter.octets) > most or len(data) > most:
-                brought.refused["larger than limits.message_octets"] += 1
-            elif letter.problem or not data:
+            if letter.problem or not data:
                 brought.refused[letter.problem or "empty"] += 1
+            elif len(data) > most:
+                brought.refused["larger than limits.message_octets"] += 1
             elif there[digest] > 0:
                 there[digest] -= 1
                 brought.there_already += 1

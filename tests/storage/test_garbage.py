@@ -156,7 +156,7 @@ def test_what_this_database_never_numbered_stays(store: Store) -> None:
     assert sorted(path.name for path in store.blobs.iterdir()) == ["3", "incoming", "lost+found"]
 
 
-def test_an_organisation_that_is_made_while_the_disk_is_looked_at_keeps_its_bodies(store: Store) -> None:
+def test_an_organisation_that_is_made_while_garbage_is_collected_keeps_its_bodies(store: Store) -> None:
     node = store.node()
     with_one_organization_removed(store, node)
     made_older(store)
